@@ -1,0 +1,7 @@
+/** The table of commands: one file each in `commands/`. */
+
+import Pubkey from './commands/pubkey.ts'
+
+export const commands = {
+  pubkey: Pubkey,
+}

@@ -1,0 +1,31 @@
+/**
+ * The entry of the command line. `wh` alone shows what runs, as `wg` does.
+ */
+
+import { readFileSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+enableCompileCache()
+
+const { flush, handle, run } = await import('@oclif/core')
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const pjson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+pjson.oclif.commands.target = `./${import.meta.url.endsWith('.ts') ? 'src/cli/index.ts' : 'dist/cli/index.js'}`
+
+const argv = process.argv.slice(2)
+// `wh up help` worked in WireHub, and `wh help up` works in oclif
+if (argv[1] === 'help') argv.splice(1, 1, '--help')
+
+// a reader that closes the pipe early (`wh show | head -1`) is no error
+process.stdout.on('error', error => {
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+try {
+  await run(argv.length === 0 ? ['show'] : argv, { root, pjson })
+  await flush()
+} catch (error) {
+  await handle(error as Error)
+}
