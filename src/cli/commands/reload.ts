@@ -1,0 +1,32 @@
+/** `wh reload`: reads the network file again and changes only what the file changed. */
+
+import { Args, Flags } from '@oclif/core'
+import { requireRoot } from '../../daemon/prepare.ts'
+import { systemOs as os } from '../../os/index.ts'
+import { WhCommand } from '../command.ts'
+import { askDaemon, notRunning, select } from '../daemons.ts'
+
+export default class Reload extends WhCommand {
+  static override summary = 'Apply a changed network file; running tunnels are not disturbed'
+  static override description = 'A file with errors changes nothing. Without a name: the only network that is up.'
+  static override examples = [
+    '<%= config.bin %> reload',
+    '<%= config.bin %> reload test',
+    '<%= config.bin %> reload all -v',
+  ]
+  static override args = { name: Args.string({ description: 'an interface, a network, or all' }) }
+  static override flags = { verbose: Flags.boolean({ char: 'v', description: 'show the commands that were run' }) }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Reload)
+    requireRoot(os, 'wh reload')
+    const selected = select(args.name)
+    if (selected.length === 0 && args.name !== 'all') throw notRunning('no network is up')
+    for (const running of selected) {
+      const { changed, commands, warnings } = await askDaemon(running, 'reload', {})
+      for (const warning of warnings) this.logToStderr(`wh reload: ${warning}`)
+      if (flags.verbose) for (const command of commands) this.logToStderr(command)
+      this.log(`${running.journal.network}: ${changed ? 'changed' : 'no change for WireGuard'}`)
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/** `wh up`: checks, starts the daemon, and returns when the interface is configured, or with the reason it is not. */
+
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Args, Flags } from '@oclif/core'
+import { Failure } from '../../base/failure.ts'
+import { createLogger } from '../../base/log.ts'
+import type { Message } from '../../daemon/main.ts'
+import { load, type Options, requireRoot, survey } from '../../daemon/prepare.ts'
+import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
+import { bare, configure, createKernel, formatStep } from '../../drivers/wireguard/plan.ts'
+import { desired } from '../../node/desired.ts'
+import { systemOs as os } from '../../os/index.ts'
+import { WhCommand } from '../command.ts'
+
+export default class Up extends WhCommand {
+  static override summary = 'Bring a network up: create the WireGuard interface, its peers and the names'
+  static override description =
+    `The private key of this node is the one given, or private.key beside the network file, or
+/etc/wirehub/private.key. A node whose key is not in the file runs as a helper, without an interface.
+
+Everything is checked before the machine is touched. The daemon then stays in the background; its log is in
+/var/log/wirehub/NETWORK.log.`
+  static override examples = [
+    '<%= config.bin %> up ./net.conf',
+    '<%= config.bin %> up ./net.conf private-key ./sk interface wg-home listen-port 51820',
+    '<%= config.bin %> up ./net.conf --dry-run',
+    '<%= config.bin %> up /etc/wirehub/home.conf foreground',
+  ]
+  static override args = { file: Args.string({ required: true, description: 'the network file' }) }
+  static override flags = {
+    'private-key': Flags.string({ description: 'file with the private key of this node', helpValue: 'FILE' }),
+    interface: Flags.string({ description: 'name of the interface (wh-NETWORK)', helpValue: 'NAME' }),
+    'listen-port': Flags.integer({ description: 'UDP port of WireGuard', min: 1, max: 65_535, helpValue: 'PORT' }),
+    foreground: Flags.boolean({
+      description: 'stay in the foreground, for systemd and containers; SIGTERM takes the network down',
+    }),
+    'dry-run': Flags.boolean({ description: 'print the commands and change nothing' }),
+    verbose: Flags.boolean({ char: 'v', description: 'show the commands that were run' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Up)
+    const options: Options = {
+      file: resolve(args.file),
+      ...(flags['private-key'] === undefined ? {} : { privateKey: resolve(flags['private-key']) }),
+      ...(flags.interface === undefined ? {} : { interface: flags.interface }),
+      ...(flags['listen-port'] === undefined ? {} : { listenPort: flags['listen-port'] }),
+    }
+    if (flags['dry-run']) return this.#dryRun(options)
+    const report = (message: Message) => this.#report(message, flags.verbose)
+    if (flags.foreground) {
+      const { main } = await import('../../daemon/main.ts')
+      return main(options, 'stderr', report)
+    }
+    report(await startInBackground(options))
+  }
+
+  #report(message: Message, verbose: boolean): void {
+    if ('failed' in message) {
+      const { failed } = message
+      throw new Failure(failed.message, {
+        exit: failed.exit,
+        ...(failed.remedy === undefined ? {} : { remedy: failed.remedy }),
+      })
+    }
+    const { ready } = message
+    if (verbose) for (const command of ready.commands) this.logToStderr(command)
+    for (const note of ready.notes) this.logToStderr(`wh up: ${note}`)
+    if (ready.backend === 'wireguard-go')
+      this.logToStderr('wh up: this kernel has no WireGuard: using wireguard-go, which is slower')
+    if (ready.interface === undefined) {
+      this.log(`${ready.network} is up as a helper`)
+      return
+    }
+    const addresses = [ready.ipv4, ready.ipv6].filter(address => address !== undefined).join(', ')
+    this.log(
+      `${ready.network} is up: ${ready.hostname ?? 'this node'} has ${addresses} on ${ready.interface}, UDP port ${ready.listenPort}`,
+    )
+  }
+
+  async #dryRun(options: Options): Promise<void> {
+    const quiet = createLogger(() => {})
+    const wireguard = createWireguardDriver(os.programs, quiet)
+    const loaded = load(os, options, true)
+    const { network, identity, choices, notes } = await survey(os, await wireguard.links(), loaded, options)
+    for (const note of notes) this.logToStderr(`wh up: ${note}`)
+    const wanted = desired(network, identity, choices, () => undefined).interface
+    if (!wanted) return
+    const there = await wireguard.read(wanted.name)
+    const steps = [
+      ...(there ? [] : createKernel(wanted)),
+      ...configure(wanted, there ?? bare(wanted.name), new Map(), os.clock.wall()),
+    ]
+    for (const step of steps) this.log(formatStep(step))
+  }
+}
+
+/** Starts the daemon in a session of its own and waits for its first words. */
+function startInBackground(options: Options): Promise<Message> {
+  requireRoot(os, 'wh up')
+  const main = fileURLToPath(
+    new URL(`../../daemon/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+  )
+  const child = spawn(process.execPath, [...process.execArgv, main, JSON.stringify(options)], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    detached: true,
+    cwd: '/',
+  })
+  return new Promise((done, failed) => {
+    child.on('error', failed)
+    child.on('exit', (code, signal) =>
+      failed(new Failure(`the daemon ended before it was ready (${signal ?? `exit status ${code}`})`)),
+    )
+    child.on('message', message => {
+      child.removeAllListeners('exit')
+      child.disconnect()
+      child.unref()
+      done(message as Message)
+    })
+  })
+}

@@ -1,0 +1,64 @@
+/** The running networks of this machine, as the commands `show`, `reload`, `down` and `resolve` find and ask them. */
+
+import { ask } from '../api/client.ts'
+import type { AnswerOf, Query, RouteName } from '../api/schema.ts'
+import { exit, Failure } from '../base/failure.ts'
+import { type Journal, readJournals } from '../daemon/journal.ts'
+import { type RunPaths, runFolder, runPaths } from '../daemon/paths.ts'
+import { systemOs as os } from '../os/index.ts'
+
+export type Running = { readonly journal: Journal; readonly paths: RunPaths }
+
+/** All networks that are up, or were when their daemon died. @throws Failure where only root may look. */
+export function allNetworks(): Running[] {
+  const folder = runFolder(os.machine)
+  try {
+    return readJournals(os.files, folder).map(journal => ({ journal, paths: runPaths(folder, journal.network) }))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
+    throw new Failure('only root may ask the daemons of this machine', { exit: exit.permission, remedy: 'sudo wh …' })
+  }
+}
+
+/** The networks that `name` means: an interface, a network, `all`; nothing means the only one there is. */
+export function select(name: string | undefined): Running[] {
+  const all = allNetworks()
+  if (name === 'all') return all
+  if (name === undefined) {
+    if (all.length <= 1) return all
+    throw new Failure(`several networks are up: ${all.map(({ journal }) => journal.network).join(', ')}`, {
+      exit: exit.usage,
+      remedy: 'name one of them, or all',
+    })
+  }
+  const found = all.filter(({ journal }) => journal.interface === name || journal.network === name)
+  if (found.length > 0) return found
+  throw notRunning(`no network or interface ${name} is up`)
+}
+
+export function notRunning(message: string): Failure {
+  return new Failure(message, {
+    exit: exit.notRunning,
+    remedy: 'wh up FILE brings a network up; wh show lists what is up',
+  })
+}
+
+/** Nobody listens: the daemon is dead. */
+export class Dead extends Failure {}
+
+export async function askDaemon<N extends RouteName>(
+  { journal, paths }: Running,
+  name: N,
+  query: Query<N>,
+): Promise<AnswerOf<N>> {
+  try {
+    return await ask(request => os.http.ask(paths.socket, request), name, query)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT' && code !== 'ECONNREFUSED' && code !== 'ECONNRESET') throw error
+    throw new Dead(`the daemon of ${journal.network} is not running; it ended without cleaning up`, {
+      exit: exit.notRunning,
+      remedy: `wh up ${journal.file} starts it again; wh down ${journal.network} cleans up`,
+    })
+  }
+}

@@ -1,0 +1,104 @@
+/** A network in one look: a heading, what this node is, and a line for each member. */
+
+import { stripVTControlCharacters, styleText } from 'node:util'
+import Table from 'cli-table3'
+import type { MemberStatus, PathState, Status } from '../../api/schema.ts'
+import { hour, minute, second, type WallTime } from '../../base/time.ts'
+
+const symbols: Record<PathState, string> = {
+  self: '•',
+  direct: '●',
+  relayed: '○',
+  silent: '◌',
+  'never seen': ' ',
+  invited: '…',
+}
+const colours = {
+  self: 'bold',
+  direct: 'green',
+  relayed: 'yellow',
+  silent: 'red',
+  'never seen': 'dim',
+  invited: 'dim',
+} as const
+
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)))
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
+}
+
+export function formatAge(milliseconds: number): string {
+  if (milliseconds < minute) return `${Math.max(0, Math.round(milliseconds / second))} s ago`
+  if (milliseconds < hour) return `${Math.round(milliseconds / minute)} min ago`
+  if (milliseconds < 48 * hour) return `${Math.round(milliseconds / hour)} h ago`
+  return `${Math.round(milliseconds / (24 * hour))} d ago`
+}
+
+export const borderless = {
+  chars: Object.fromEntries(
+    [
+      'top',
+      'top-mid',
+      'top-left',
+      'top-right',
+      'bottom',
+      'bottom-mid',
+      'bottom-left',
+      'bottom-right',
+      'left',
+      'left-mid',
+      'mid',
+      'mid-mid',
+      'right',
+      'right-mid',
+      'middle',
+    ].map(name => [name, name === 'middle' ? '  ' : '']),
+  ),
+  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+}
+
+function memberRow(member: MemberStatus, now: WallTime): string[] {
+  const { state } = member
+  const traffic =
+    member.received + member.sent > 0 ? `${formatBytes(member.received)} in, ${formatBytes(member.sent)} out` : ''
+  return [
+    styleText(colours[state], `${symbols[state]} ${state}`, { stream: process.stdout }),
+    member.hostname ?? `${member.key.slice(0, 10)}…`,
+    member.ipv4 ?? '',
+    member.ipv6,
+    member.endpoint ?? '',
+    member.latestHandshake === undefined ? '' : formatAge(now - member.latestHandshake),
+    traffic,
+  ]
+}
+
+export function printStatus(status: Status, now: WallTime): string {
+  const own = [status.hostname ?? 'helper', status.ipv4, status.ipv6].filter(part => part !== undefined).join('  ')
+  const device = status.interface
+    ? `${status.interface}, UDP port ${status.listenPort}, ${status.backend === 'kernel' ? 'kernel WireGuard' : 'wireguard-go'}`
+    : 'none: a helper is in nobody’s file'
+  const names =
+    status.names === 'none'
+      ? 'none'
+      : `${status.names}${status.dns.length > 0 ? `; DNS on ${status.dns.join(', ')}` : ''}`
+  const lines = [
+    styleText('bold', `network ${status.network}`, { stream: process.stdout }),
+    `  node       ${own}`,
+    `  key        ${status.key} (${status.ownWorkbit} workbits)`,
+    `  interface  ${device}`,
+    `  names      ${names}`,
+    `  file       ${status.file}`,
+    ...status.warnings.map(warning => `  ${styleText('yellow', 'warning', { stream: process.stdout })}    ${warning}`),
+  ]
+  if (status.members.length === 0) return lines.join('\n')
+  const table = new Table({ head: ['', 'NAME', 'IPV4', 'IPV6', 'ENDPOINT', 'HANDSHAKE', 'TRAFFIC'], ...borderless })
+  for (const member of status.members) table.push(memberRow(member, now))
+  const rows = table
+    .toString()
+    .split('\n')
+    .map(row => `  ${row}`.trimEnd())
+  return [...lines, '', ...rows]
+    .filter((line, i) => i < lines.length + 1 || stripVTControlCharacters(line).trim() !== '')
+    .join('\n')
+}

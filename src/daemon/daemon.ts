@@ -1,0 +1,228 @@
+/**
+ * The life of a daemon: check, lock, note what will be done, do it, serve, undo it.
+ *
+ *     load ─▶ lock ─▶ survey ─▶ [journal ─▶ node ─▶ socket] ─▶ ready ─▶ … ─▶ stop: socket, node, journal, lock
+ *              │                 └── from here on the machine changes ──┘
+ *              └─ taken: the network is up already
+ */
+
+import type { AnswerOf } from '../api/schema.ts'
+import { Failure } from '../base/failure.ts'
+import type { Logger } from '../base/log.ts'
+import { createResolver } from '../drivers/dns/resolver.ts'
+import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
+import { formatStep, type Step } from '../drivers/wireguard/plan.ts'
+import { blockId, Node } from '../node/node.ts'
+import { reportMembers } from '../node/status.ts'
+import type { Os } from '../os/index.ts'
+import { workbitOf } from '../protocol/identity/workbit.ts'
+import { findMember } from '../protocol/network/members.ts'
+import { cleanup } from './cleanup.ts'
+import { type Journal, readJournal, writeJournal } from './journal.ts'
+import { readNetworkFile } from './network-file.ts'
+import { runFolder, runPaths, stateFolder } from './paths.ts'
+import { load, type Options, type Prepared, survey } from './prepare.ts'
+import { type Handlers, serve } from './server.ts'
+
+export type Ready = {
+  readonly network: string
+  readonly interface?: string
+  readonly hostname?: string
+  readonly ipv4?: string
+  readonly ipv6?: string
+  readonly listenPort?: number
+  readonly backend?: string
+  readonly names: string
+  readonly notes: readonly string[]
+  readonly commands: readonly string[]
+}
+
+export type Daemon = {
+  readonly ready: Ready
+  /** Takes the network down. */
+  stop(): Promise<void>
+  /** Resolves after `stop`, whoever called it. */
+  readonly stopped: Promise<void>
+}
+
+export async function startDaemon(os: Os, options: Options, openLog: (network: string) => Logger): Promise<Daemon> {
+  const loaded = load(os, options)
+  const { network, identity } = loaded
+  const log = openLog(network.name)
+  const commands: string[] = []
+  const wireguard = createWireguardDriver(os.programs, log, step => commands.push(formatStep(step)))
+  const resolver = createResolver(os.files, os.programs, os.machine, log)
+  const leftovers = { files: os.files, wireguard, resolver }
+
+  const paths = runPaths(runFolder(os.machine), network.name)
+  os.files.folder(paths.folder, 0o700)
+  const lock = await os.locks.acquire(paths.lock)
+  if (!lock) {
+    const other = readJournal(os.files, paths.journal)
+    throw new Failure(
+      `the network ${network.name} is up already${other ? ` (process ${other.pid}, file ${other.file})` : ''}`,
+      {
+        remedy: `wh reload ${network.name} takes over a changed file; wh down ${network.name} ends it`,
+      },
+    )
+  }
+
+  try {
+    const crashed = readJournal(os.files, paths.journal)
+    const prepared = await survey(os, await wireguard.links(), loaded, options)
+    const wanted = prepared.choices.interfaceName
+
+    // ---- nothing above changes the machine ----
+
+    if (crashed && (crashed.interface !== wanted || crashed.owner !== prepared.owner)) {
+      log.warn('cleaning up after a crash', { interface: crashed.interface })
+      await cleanup(leftovers, crashed, paths)
+    }
+    keepPort(os, prepared)
+    const journal: Journal = {
+      network: network.name,
+      file: options.file,
+      pid: process.pid,
+      processStart: os.machine.processStart(process.pid),
+      ...(prepared.self ? { interface: wanted } : {}),
+      owner: prepared.owner,
+      blockId: blockId(network, identity.publicKey),
+    }
+    writeJournal(os.files, paths.journal, journal)
+
+    const node = new Node({ os, wireguard, resolver, log }, network, identity, prepared.choices)
+    const startedAt = os.clock.wall()
+    const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
+    let stopping = false
+    const stop = () => {
+      if (!stopping) takeDown().then(resolve, reject)
+      stopping = true
+      return stopped
+    }
+    const takeDown = async () => {
+      try {
+        await node.stop()
+        os.files.remove(paths.journal)
+      } finally {
+        // where something could not be undone, the journal stays and the next `wh down` tries again
+        await server?.close()
+        os.files.remove(paths.socket)
+        lock.release()
+      }
+    }
+
+    let server: { close(): Promise<void> } | undefined
+    try {
+      await node.start()
+      const handlers = createHandlers(os, node, options, prepared, startedAt, () => void stop())
+      server = await os.http.listen(paths.socket, request => serve(handlers, log, request))
+    } catch (error) {
+      // a failed start leaves nothing, whatever it had found
+      await node.stop().catch(() => {})
+      await cleanup(leftovers, journal, paths)
+      throw error
+    }
+    const { names, backend } = await node.snapshot()
+    return { ready: describe(prepared, names, backend, commands), stop, stopped }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function keepPort(os: Os, { store, choices }: Prepared): void {
+  if (store === undefined) return
+  os.files.folder(stateFolder, 0o700)
+  os.files.folder(store.slice(0, store.lastIndexOf('/')), 0o700)
+  os.files.write(store, `${JSON.stringify({ listenPort: choices.listenPort })}\n`, 0o600)
+}
+
+function describe(
+  { network, self, choices, notes }: Prepared,
+  names: string,
+  backend: string | null,
+  commands: string[],
+): Ready {
+  return {
+    network: network.name,
+    ...(self ? { interface: choices.interfaceName, listenPort: choices.listenPort, ipv6: self.ipv6 } : {}),
+    ...(self?.hostname === undefined ? {} : { hostname: self.hostname }),
+    ...(self?.ipv4 === undefined ? {} : { ipv4: self.ipv4 }),
+    ...(backend === null ? {} : { backend }),
+    names,
+    notes,
+    commands,
+  }
+}
+
+function createHandlers(
+  os: Os,
+  node: Node,
+  options: Options,
+  prepared: Prepared,
+  startedAt: number,
+  stop: () => void,
+): Handlers {
+  const { identity } = prepared
+  return {
+    async status(): Promise<AnswerOf<'status'>> {
+      const snapshot = await node.snapshot()
+      const { network, desired, actual, backend } = snapshot
+      const { self } = desired
+      return {
+        network: network.name,
+        namespace: network.namespace,
+        workbit: network.workbit,
+        file: options.file,
+        pid: process.pid,
+        startedAt,
+        key: identity.publicKey,
+        ownWorkbit: workbitOf(identity.publicKey, network.namespace),
+        ...(self?.hostname === undefined ? {} : { hostname: self.hostname }),
+        ...(self?.ipv4 === undefined ? {} : { ipv4: self.ipv4 }),
+        ...(self ? { ipv6: self.ipv6 } : {}),
+        ...(desired.interface ? { interface: desired.interface.name } : {}),
+        ...(actual ? { listenPort: actual.listenPort } : {}),
+        ...(backend === null ? {} : { backend }),
+        names: snapshot.names,
+        dns: [...snapshot.dns],
+        members: reportMembers(desired, actual, os.clock.wall()),
+        warnings: [...prepared.notes, ...snapshot.warnings],
+      }
+    },
+
+    async reload() {
+      const { network, warnings } = readNetworkFile(os.files, options.file)
+      const bits = workbitOf(identity.publicKey, network.namespace)
+      if (bits < network.workbit) {
+        throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
+      }
+      const steps: Step[] = await node.reload(network)
+      return {
+        changed: steps.length > 0,
+        commands: steps.map(formatStep),
+        warnings: warnings.map(warning => warning.message),
+      }
+    },
+
+    async down() {
+      // the answer must be on its way before the socket closes
+      os.clock.at(os.clock.now(), stop)
+      return { pid: process.pid }
+    },
+
+    async resolve({ name }) {
+      const found = findMember((await node.snapshot()).desired.members, name)
+      return {
+        found: found
+          ? {
+              key: found.key,
+              ipv6: found.ipv6,
+              ...(found.hostname === undefined ? {} : { hostname: found.hostname }),
+              ...(found.ipv4 === undefined ? {} : { ipv4: found.ipv4 }),
+            }
+          : null,
+      }
+    },
+  }
+}

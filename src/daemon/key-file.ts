@@ -1,0 +1,60 @@
+/** The private key of this node: which file holds it, whether others can read it, whether it has the work that the network asks. */
+
+import { exit, Failure } from '../base/failure.ts'
+import type { Files } from '../os/files.ts'
+import { type PrivateKey, readPrivateKey } from '../protocol/identity/key.ts'
+import { workbitOf } from '../protocol/identity/workbit.ts'
+import type { Network } from '../protocol/network/types.ts'
+import { defaultKeyFiles } from './paths.ts'
+
+function howToMake(network: Network, path: string): string {
+  const namespace = network.namespace === 'public' ? '' : ` namespace ${network.namespace}`
+  return `(umask 077; wh genkey workbit ${network.workbit}${namespace} > ${path})`
+}
+
+function open(files: Files, path: string): { text: string; mode: number } | null {
+  try {
+    const info = files.info(path)
+    const text = files.read(path)
+    return info && text !== null ? { text, mode: info.mode } : null
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EISDIR') throw new Failure(`${path} is a directory, not a private key`)
+    throw new Failure(`cannot read the private key ${path}: ${code === 'EACCES' ? 'permission denied' : message}`, {
+      exit: exit.permission,
+    })
+  }
+}
+
+export function readKeyFile(
+  files: Files,
+  network: Network,
+  networkFile: string,
+  given: string | undefined,
+): PrivateKey {
+  const candidates = given === undefined ? defaultKeyFiles(networkFile) : [given]
+  for (const path of candidates) {
+    const found = open(files, path)
+    if (!found) continue
+    if (found.mode & 0o077) {
+      throw new Failure(`others can read the private key ${path} (mode ${found.mode.toString(8).padStart(4, '0')})`, {
+        remedy: `chmod 600 ${path}`,
+      })
+    }
+    const read = readPrivateKey(found.text.trim())
+    if (!read.ok) throw new Failure(`${path} is not a private key: ${read.problem}`)
+    const bits = workbitOf(read.ok.publicKey(), network.namespace)
+    if (bits < network.workbit) {
+      throw new Failure(
+        `the key in ${path} has ${bits} workbits, and the network ${network.name} asks for ${network.workbit}`,
+        {
+          remedy: `make a new one: ${howToMake(network, `${path}.new`)}`,
+        },
+      )
+    }
+    return read.ok
+  }
+  throw new Failure(`no private key: ${candidates.map(path => `${path} does not exist`).join(', ')}`, {
+    remedy: `make one: ${howToMake(network, candidates[0]!)}\nthen: wh pubkey < ${candidates[0]} prints what the network file needs`,
+  })
+}

@@ -1,0 +1,85 @@
+/**
+ * The daemon as a process. Its one argument holds the options (paths and names, no secret). Whoever started it hears over the IPC
+ * channel that it is ready or why not; systemd hears it through `sd_notify`. SIGTERM and Ctrl-C take the network down.
+ */
+
+import { Failure } from '../base/failure.ts'
+import { createLogger } from '../base/log.ts'
+import { systemOs } from '../os/index.ts'
+import { type Ready, startDaemon } from './daemon.ts'
+import { logFile } from './paths.ts'
+import type { Options } from './prepare.ts'
+
+export type Message =
+  | { readonly ready: Ready }
+  | { readonly failed: { message: string; remedy?: string; exit: number; expected: boolean } }
+
+/** A log larger than this starts anew with the daemon. */
+const maxLog = 1024 * 1024
+
+function tell(message: Message): void {
+  // whoever started us may be gone by now, and then nobody needs to know
+  if (process.send) process.send(message, undefined, {}, () => process.connected && process.disconnect())
+}
+
+/** sd_notify(3), by systemd's own program: Node cannot send on a unix datagram socket. */
+async function notifySystemd(...assignments: string[]): Promise<void> {
+  if (process.env.NOTIFY_SOCKET) await systemOs.programs.run(['systemd-notify', `--pid=${process.pid}`, ...assignments])
+}
+
+/** Where the log goes: standard error in the foreground, else a file named after the network. */
+export type LogTarget = 'stderr' | 'file'
+
+export async function main(
+  options: Options,
+  target: LogTarget,
+  report: (message: Message) => void = tell,
+): Promise<void> {
+  let write: (line: string) => void = line => process.stderr.write(line)
+  const log = createLogger((level, line) => {
+    if (level !== 'debug' || process.env.WH_DEBUG) write(`${new Date().toISOString()} ${line}\n`)
+  })
+  const openLog = (network: string) => {
+    const path = logFile(systemOs.machine, network)
+    if (target === 'file') write = systemOs.files.appender(path, maxLog)
+    return log
+  }
+  process.on('uncaughtException', error => {
+    log.error('crashed', { error: String(error.stack) })
+    process.exit(1)
+  })
+  try {
+    const daemon = await startDaemon(systemOs, options, openLog)
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        log.info('going down', { signal })
+        void notifySystemd('--stopping')
+          .then(() => daemon.stop())
+          .catch(() => {})
+      })
+    }
+    daemon.stopped.then(
+      () => process.exit(0),
+      error => {
+        log.error('could not take everything down', { error: String(error) })
+        process.exit(1)
+      },
+    )
+    for (const note of daemon.ready.notes) log.warn(note)
+    const { network, interface: name, backend, listenPort } = daemon.ready
+    log.info('up', { network, interface: name, backend, port: listenPort })
+    report({ ready: daemon.ready })
+    await notifySystemd('--ready', `--status=${network} is up`)
+  } catch (error) {
+    const expected = error instanceof Failure
+    const message = expected ? error.message : String((error as Error).stack ?? error)
+    log.error(message)
+    const remedy = expected ? error.remedy : undefined
+    report({
+      failed: { message, exit: expected ? error.exit : 1, expected, ...(remedy === undefined ? {} : { remedy }) },
+    })
+    process.exitCode = expected ? error.exit : 1
+  }
+}
+
+if (import.meta.main) await main(JSON.parse(process.argv[2]!) as Options, 'file')

@@ -1,0 +1,38 @@
+/**
+ * Where things are. What lives as long as the machine runs stands in `/run/wirehub`, in a folder of its own for each network
+ * namespace other than the machine's, because namespaces share `/run`; what shall survive a reboot stands in `/var/lib/wirehub`.
+ */
+
+import type { Machine } from '../os/machine.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+
+export type RunPaths = { readonly folder: string; socket: string; lock: string; journal: string }
+
+export function runFolder(machine: Machine): string {
+  const namespace = machine.namespace()
+  return namespace === null ? '/run/wirehub' : `/run/wirehub/net-${namespace.id}`
+}
+
+export function runPaths(folder: string, network: string): RunPaths {
+  const at = (suffix: string) => `${folder}/${network}.${suffix}`
+  return { folder, socket: at('sock'), lock: at('lock'), journal: at('json') }
+}
+
+export const stateFolder = '/var/lib/wirehub'
+
+/** One file for each key that this machine has used in the network. */
+export function stateFile(network: string, key: PublicKey): string {
+  return `${stateFolder}/${network}/${key}.json`
+}
+
+export const logFolder = '/var/log/wirehub'
+
+export function logFile(machine: Machine, network: string): string {
+  const namespace = machine.namespace()
+  return `${logFolder}/${network}${namespace === null ? '' : `.net-${namespace.id}`}.log`
+}
+
+/** The key of a node that names none: beside the network file, then the machine's. */
+export function defaultKeyFiles(networkFile: string): string[] {
+  return [`${networkFile.slice(0, networkFile.lastIndexOf('/'))}/private.key`, '/etc/wirehub/private.key']
+}

@@ -1,0 +1,225 @@
+/**
+ * Everything `up` checks before it touches the machine. Nothing in here changes anything; each refusal says what was found and what
+ * to do. The result holds all decisions, so that `--dry-run` and the daemon go the same way.
+ */
+
+import { exit, Failure } from '../base/failure.ts'
+import { overlaps, type Prefix, parsePrefix } from '../base/ip.ts'
+import type { ActualLink } from '../drivers/wireguard/interface.ts'
+import { type Choices, type Identity, ownerMark, prefixesOf } from '../node/desired.ts'
+import type { Os } from '../os/index.ts'
+import { members } from '../protocol/network/members.ts'
+import { formatProblem } from '../protocol/network/problem.ts'
+import type { Member, Network } from '../protocol/network/types.ts'
+import { readKeyFile } from './key-file.ts'
+import { readNetworkFile } from './network-file.ts'
+import { stateFile } from './paths.ts'
+
+export type Options = {
+  /** Absolute. */
+  readonly file: string
+  /** Absolute, if given. */
+  readonly privateKey?: string
+  readonly interface?: string
+  readonly listenPort?: number
+}
+
+/** What the files say. */
+export type Loaded = {
+  readonly network: Network
+  readonly identity: Identity
+  /** `null`: a helper. */
+  readonly self: Member | null
+  readonly owner: string
+  /** Worth saying aloud, no reason to refuse. */
+  readonly notes: readonly string[]
+}
+
+/** And what was decided on this machine. */
+export type Prepared = Loaded & {
+  readonly choices: Choices
+  /** Where to keep the port that was chosen now. */
+  readonly store?: string
+}
+
+/** The kernel's IFNAMSIZ less the closing zero. */
+const maxInterfaceName = 15
+
+/**
+ * Random ports stay below the kernel's ephemeral range (32768 on), where any program may sit on one for a while, and differ from node
+ * to node: of two nodes behind one NAT with the same port, one would get another outside.
+ */
+const portRange = [20_000, 32_768] as const
+
+export function requireRoot(os: Pick<Os, 'machine'>, what: string): void {
+  if (os.machine.isRoot()) return
+  throw new Failure(`${what} needs root: it changes interfaces and names of this machine`, {
+    exit: exit.permission,
+    remedy: 'sudo wh …',
+  })
+}
+
+function requirePrograms(os: Pick<Os, 'programs'>): void {
+  const packages: Record<string, string> = { ip: 'iproute2', wg: 'wireguard-tools', flock: 'util-linux' }
+  const missing = Object.keys(packages).filter(name => !os.programs.find(name))
+  if (missing.length === 0) return
+  throw new Failure(`${missing.join(' and ')} not installed`, {
+    remedy: `apt install ${missing.map(name => packages[name]).join(' ')}`,
+  })
+}
+
+function checkInterfaceName(name: string): void {
+  if (name.length > maxInterfaceName) {
+    throw new Failure(`interface name ${name} has ${name.length} characters; Linux allows ${maxInterfaceName}`, {
+      remedy: `interface ${name.slice(0, maxInterfaceName)}`,
+    })
+  }
+  if (!/^[A-Za-z0-9_=+.-]+$/.test(name) || name === '.' || name === '..' || name === 'all') {
+    throw new Failure(`${JSON.stringify(name)} cannot be an interface name`, { remedy: 'letters, digits, - and _' })
+  }
+}
+
+/** Names to try where none is given, best first. */
+export function* defaultInterfaceNames(network: string): Generator<string> {
+  const base = `wh-${network.replace(/[^A-Za-z0-9_-]/g, '-')}`
+  yield base.slice(0, maxInterfaceName)
+  for (let i = 2; i < 100; i++) yield `${base.slice(0, maxInterfaceName - 1 - String(i).length)}-${i}`
+}
+
+/** `wireguard-go` of any network namespace has its socket here, and refuses a name that has one. */
+const userspaceSocket = (name: string) => `/var/run/wireguard/${name}.sock`
+
+function chooseInterface(
+  os: Os,
+  links: readonly ActualLink[],
+  network: Network,
+  owner: string,
+  given?: string,
+): string {
+  const there = new Map(links.map(link => [link.name, link]))
+  if (given !== undefined) {
+    checkInterfaceName(given)
+    const taken = there.get(given)
+    if (taken && taken.owner !== owner) {
+      const whose = taken.owner.startsWith('wh ')
+        ? `belongs to the network ${taken.owner.split(' ')[1]}`
+        : 'exists and is not ours'
+      throw new Failure(`interface ${given} ${whose}`, { remedy: 'give another name: interface NAME' })
+    }
+    return given
+  }
+  const ours = links.find(link => link.owner === owner)
+  if (ours) return ours.name
+  for (const name of defaultInterfaceNames(network.name)) {
+    if (!there.has(name) && !os.files.info(userspaceSocket(name))) return name
+  }
+  throw new Failure('no free interface name', { remedy: 'give one: interface NAME' })
+}
+
+function checkSubnets(links: readonly ActualLink[], network: Network, interfaceName: string): void {
+  for (const own of prefixesOf(network)) {
+    for (const link of links) {
+      if (link.name === interfaceName) continue
+      const clash = link.addresses.find(address => overlaps(own, parsePrefix(address) as Prefix))
+      if (clash === undefined) continue
+      throw new Failure(
+        `subnet ${own.address}/${own.length} of ${network.name} overlaps ${clash} on interface ${link.name}`,
+        {
+          remedy:
+            own.family === 4 ? 'write another subnet into the file of every member' : 'give the network another name',
+        },
+      )
+    }
+  }
+}
+
+async function portIsFree(os: Os, port: number): Promise<boolean> {
+  for (const address of ['0.0.0.0', '::']) {
+    try {
+      const socket = await os.udp.bind(address, port, () => {})
+      socket.close()
+    } catch (error) {
+      // a machine without IPv6 has no such address, and so nobody on the port
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false
+    }
+  }
+  return true
+}
+
+function storedPort(os: Os, path: string): number | null {
+  try {
+    const port = JSON.parse(os.files.read(path) ?? 'null')?.listenPort
+    return Number.isInteger(port) && port > 0 && port < 65_536 ? port : null
+  } catch {
+    return null
+  }
+}
+
+/** The port of this node, and whether it must be stored: said on the command line, by the own endpoint in the file, or ours to choose. */
+async function choosePort(
+  os: Os,
+  {
+    network,
+    self,
+    identity,
+    running,
+    given,
+  }: Omit<Loaded, 'owner' | 'notes'> & { running: boolean; given: number | undefined },
+): Promise<{ port: number; store?: string; note?: string }> {
+  const fixed = given ?? self?.endpoint?.port
+  const path = stateFile(network.name, identity.publicKey)
+  if (fixed !== undefined) {
+    if (running || (await portIsFree(os, fixed))) return { port: fixed }
+    throw new Failure(`UDP port ${fixed} is taken by another program`, {
+      remedy:
+        given === undefined
+          ? `it is this node's port in the file; ss -ulpn 'sport = :${fixed}' shows who has it`
+          : 'give another: listen-port PORT',
+    })
+  }
+  const stored = storedPort(os, path)
+  if (stored !== null && (running || (await portIsFree(os, stored)))) return { port: stored }
+  const note =
+    stored === null ? undefined : `UDP port ${stored}, used until now, is taken by another program: using another one`
+  for (;;) {
+    const port = os.random.int(...portRange)
+    if (await portIsFree(os, port)) return { port, store: path, ...(note === undefined ? {} : { note }) }
+  }
+}
+
+/** File, key and programs. @throws Failure with the first thing that stands in the way. */
+export function load(os: Os, options: Options, dryRun = false): Loaded {
+  const { network, warnings, text } = readNetworkFile(os.files, options.file)
+  if (!dryRun) requireRoot(os, 'wh up')
+  const privateKey = readKeyFile(os.files, network, options.file, options.privateKey)
+  requirePrograms(os)
+  const identity = { privateKey, publicKey: privateKey.publicKey() }
+  const self = members(network).find(member => member.key === identity.publicKey && member.role !== 'alias') ?? null
+  const notes = warnings.map(warning => formatProblem(warning, options.file, text))
+  if (!self) notes.push(`${identity.publicKey} is not in ${options.file}: running as a helper, without an interface`)
+  return { network, identity, self, owner: ownerMark(network, identity.publicKey), notes }
+}
+
+/** Interface, addresses and port on this machine. @throws Failure with the first thing that stands in the way. */
+export async function survey(
+  os: Os,
+  links: readonly ActualLink[],
+  loaded: Loaded,
+  options: Options,
+): Promise<Prepared> {
+  const { network, identity, self, owner } = loaded
+  if (options.interface !== undefined) checkInterfaceName(options.interface)
+  if (!self) return { ...loaded, choices: { interfaceName: '', listenPort: 0 } }
+  const interfaceName = chooseInterface(os, links, network, owner, options.interface)
+  checkSubnets(links, network, interfaceName)
+  const running = links.some(link => link.name === interfaceName && link.owner === owner)
+  const { port, store, note } = await choosePort(os, { network, self, identity, running, given: options.listenPort })
+  const notes = [...loaded.notes, ...(note === undefined ? [] : [note])]
+  if (options.listenPort !== undefined && self.endpoint && self.endpoint.port !== options.listenPort) {
+    notes.push(
+      `listen-port ${options.listenPort} differs from the port ${self.endpoint.port} that the file tells the others`,
+    )
+  }
+  const choices = { interfaceName, listenPort: port }
+  return { ...loaded, notes, choices, ...(store === undefined ? {} : { store }) }
+}

@@ -1,0 +1,53 @@
+/**
+ * Our lines in a hosts file, between two marks; everything else in it is somebody else's and stays byte for byte.
+ *
+ *     # BEGIN wh test KJ7YGrBe
+ *     10.0.42.2       b.test
+ *     # END wh test KJ7YGrBe
+ *
+ * The block stands at the end. Where the file did not end with a line break, the first mark says that one was added.
+ */
+
+import type { Member } from '../../protocol/network/types.ts'
+
+/** What names the block: network and the first characters of the node's key, so that two nodes of a network can share a file. */
+export type BlockId = string
+
+const addedBreak = ' (line break added)'
+
+export function hostLines(members: readonly Member[]): string[] {
+  return members.flatMap(({ hostname, ipv4, ipv6 }) => {
+    if (hostname === undefined) return []
+    return [...(ipv4 === undefined ? [] : [`${ipv4}\t${hostname}`]), `${ipv6}\t${hostname}`]
+  })
+}
+
+/** The text without our block. A block whose end is missing loses its mark only: its lines may be another's by now. */
+export function withoutBlock(text: string, id: BlockId): string {
+  const begin = `# BEGIN wh ${id}`
+  for (let from = 0; ; ) {
+    const at = text.indexOf(begin, from)
+    if (at < 0) return text
+    const lineEnd = text.indexOf('\n', at)
+    const mark = text.slice(at, lineEnd < 0 ? undefined : lineEnd)
+    if ((at > 0 && text[at - 1] !== '\n') || (mark !== begin && mark !== begin + addedBreak)) {
+      from = at + 1
+      continue
+    }
+    const end = `\n# END wh ${id}\n`
+    const endAt = text.indexOf(end, at)
+    const after = endAt >= 0 ? endAt + end.length : lineEnd < 0 ? text.length : lineEnd + 1
+    const before = mark === begin ? at : at - 1
+    text = text.slice(0, before) + text.slice(after)
+    from = before
+  }
+}
+
+/** The text with our block at its end, in place of an older one. No lines, no block. */
+export function withBlock(text: string, id: BlockId, lines: readonly string[]): string {
+  const rest = withoutBlock(text, id)
+  if (lines.length === 0) return rest
+  const broken = rest !== '' && !rest.endsWith('\n')
+  const begin = `${broken ? '\n' : ''}# BEGIN wh ${id}${broken ? addedBreak : ''}\n`
+  return `${rest}${begin}${lines.join('\n')}\n# END wh ${id}\n`
+}

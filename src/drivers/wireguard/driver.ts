@@ -1,0 +1,95 @@
+/**
+ * Makes one WireGuard interface be as wanted, with `ip` and `wg`. The kernel's WireGuard first; `wireguard-go` where the kernel
+ * has none. An interface without our mark is never touched.
+ */
+
+import { Failure } from '../../base/failure.ts'
+import type { Logger } from '../../base/log.ts'
+import type { WallTime } from '../../base/time.ts'
+import type { Programs, Result } from '../../os/run.ts'
+import { parseDump, parseLinks } from './dump.ts'
+import type { ActualInterface, ActualLink, WantedInterface } from './interface.ts'
+import { configure, createKernel, formatStep, type Given, remove, type Step } from './plan.ts'
+import { startUserspace } from './userspace.ts'
+
+export type Backend = 'kernel' | 'wireguard-go'
+
+export type WireguardDriver = {
+  /** Every link of this network namespace with its addresses. */
+  links(): Promise<ActualLink[]>
+  read(name: string): Promise<ActualInterface | null>
+  create(wanted: WantedInterface): Promise<Backend>
+  /** @returns the commands that were run. */
+  apply(wanted: WantedInterface, given: Given, now: WallTime): Promise<Step[]>
+  remove(name: string): Promise<void>
+}
+
+/** The kernel has no such device type, or may not load the module for it. */
+const noKernelWireguard = /unknown device type|not supported|operation not permitted|module .*not found/i
+
+export function createWireguardDriver(
+  programs: Programs,
+  log: Logger,
+  show: (step: Step) => void = () => {},
+): WireguardDriver {
+  async function run(step: Step): Promise<Result> {
+    show(step)
+    log.debug('run', { command: step.argv.slice(0, 12).join(' ') })
+    return programs.run(step.argv, step.input === undefined ? {} : { input: step.input })
+  }
+
+  async function must(step: Step): Promise<void> {
+    const result = await run(step)
+    if (result.code === 0) return
+    throw new Failure(explain(step, result), { cause: result })
+  }
+
+  const driver: WireguardDriver = {
+    async links() {
+      const { code, out, err } = await programs.run(['ip', '-json', '-details', 'address', 'show'])
+      if (code !== 0) throw new Failure(`ip address show failed: ${err.trim()}`)
+      return parseLinks(out)
+    },
+
+    async read(name) {
+      const address = await programs.run(['ip', '-json', '-details', 'address', 'show', 'dev', name])
+      if (address.code !== 0) return null
+      const link = parseLinks(address.out)[0]
+      if (!link) return null
+      const dump = await programs.run(['wg', 'show', name, 'dump'])
+      if (dump.code !== 0) return { ...link, listenPort: 0, peers: [] }
+      return { ...link, ...parseDump(dump.out) }
+    },
+
+    async create(wanted) {
+      const [step] = createKernel(wanted)
+      const result = await run(step!)
+      if (result.code === 0) return 'kernel'
+      if (!noKernelWireguard.test(result.err)) throw new Failure(explain(step!, result), { cause: result })
+      await startUserspace(programs, log, wanted.name, show)
+      return 'wireguard-go'
+    },
+
+    async apply(wanted, given, now) {
+      const actual = await driver.read(wanted.name)
+      if (!actual) throw new Failure(`interface ${wanted.name} is gone`, { remedy: 'wh down, then wh up again' })
+      const steps = configure(wanted, actual, given, now)
+      for (const step of steps) await must(step)
+      return steps
+    },
+
+    async remove(name) {
+      for (const step of remove(name)) {
+        const result = await run(step)
+        if (result.code !== 0 && (await driver.read(name))) throw new Failure(explain(step, result))
+      }
+    },
+  }
+  return driver
+}
+
+/** A failed command: what was run, and what it said. */
+function explain(step: Step, { code, err }: Result): string {
+  const said = err.trim() || `exit status ${code}`
+  return `${formatStep({ argv: step.argv.slice(0, 8) })}\n${said}`
+}

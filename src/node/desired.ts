@@ -1,0 +1,96 @@
+/**
+ * What the machine shall look like for one node of one network: plain data, computed from the file, the key, and the addresses that
+ * endpoint names have now. Pure.
+ */
+
+import { type Address, type Endpoint, type Prefix, parseAddress } from '../base/ip.ts'
+import type { WantedInterface, WantedPeer } from '../drivers/wireguard/interface.ts'
+import { overlayPrefix } from '../protocol/identity/address.ts'
+import type { PrivateKey, PublicKey } from '../protocol/identity/key.ts'
+import { createZone, type Zone } from '../protocol/naming/zone.ts'
+import { members } from '../protocol/network/members.ts'
+import type { Member, Network } from '../protocol/network/types.ts'
+
+export type Identity = { readonly privateKey: PrivateKey; readonly publicKey: PublicKey }
+
+/** What was decided once, when the node started. */
+export type Choices = { readonly interfaceName: string; readonly listenPort: number }
+
+export type Desired = {
+  /** `null`: this node is in nobody's file, a helper, and has no interface. */
+  readonly interface: WantedInterface | null
+  readonly self: Member | null
+  readonly members: readonly Member[]
+  readonly zone: Zone
+}
+
+/** WireGuard's 1500 - 80: outer IPv6 40, UDP 8, header and tag 32. */
+export const mtu = 1420
+
+/** Shorter than the 30 s after which most NATs forget a UDP mapping (RFC 4787 §4.3 asks for 2 minutes, and few obey). */
+const keepaliveSeconds = 25
+
+export function prefixesOf(network: Network): Prefix[] {
+  return [...(network.subnet ? [network.subnet] : []), overlayPrefix(network.name)]
+}
+
+/** The mark on our interface. */
+export function ownerMark(network: Network, key: PublicKey): string {
+  return `wh ${network.name} ${key.slice(0, 8)}`
+}
+
+function ownAddresses(network: Network, self: Member): string[] {
+  const addresses: string[] = []
+  if (self.ipv4 !== undefined && network.subnet) addresses.push(`${self.ipv4}/${network.subnet.length}`)
+  return [...addresses, `${self.ipv6}/${overlayPrefix(network.name).length}`]
+}
+
+export type Resolve = (host: string) => Address | undefined
+
+/** The endpoint with an address in place of a name; absent while the name has none. */
+function resolved(endpoint: Endpoint | undefined, resolve: Resolve): Endpoint | undefined {
+  if (!endpoint) return undefined
+  const host = parseAddress(endpoint.host) ?? resolve(endpoint.host)
+  return host === undefined ? undefined : { host, port: endpoint.port }
+}
+
+function wantedPeer(member: Member, reachable: boolean, resolve: Resolve): WantedPeer {
+  const endpoint = resolved(member.endpoint, resolve)
+  return {
+    key: member.key,
+    allowedIps: [...(member.ipv4 === undefined ? [] : [`${member.ipv4}/32`]), `${member.ipv6}/128`],
+    ...(endpoint ? { endpoint } : {}),
+    // nobody can start towards a node without an endpoint of its own: it opens the way, and keeps it open
+    keepalive: endpoint && !reachable ? keepaliveSeconds : 0,
+  }
+}
+
+export function desired(network: Network, identity: Identity, choices: Choices, resolve: Resolve): Desired {
+  const all = members(network)
+  const self = all.find(member => member.key === identity.publicKey && member.role !== 'alias') ?? null
+  const peers = all.filter(member => member !== self && member.role !== 'alias')
+  return {
+    self,
+    members: all,
+    zone: createZone(
+      network.name,
+      all.filter(member => member.role !== 'alias'),
+      prefixesOf(network),
+    ),
+    interface: self && {
+      name: choices.interfaceName,
+      owner: ownerMark(network, identity.publicKey),
+      privateKey: identity.privateKey,
+      listenPort: choices.listenPort,
+      mtu,
+      addresses: ownAddresses(network, self),
+      peers: peers.map(peer => wantedPeer(peer, self.endpoint !== undefined, resolve)),
+    },
+  }
+}
+
+/** Names that must be looked up before their peers have an endpoint. */
+export function namesToLookUp(all: readonly Member[], self: Member | null): string[] {
+  const names = all.flatMap(({ endpoint, key }) => (endpoint && key !== self?.key ? [endpoint.host] : []))
+  return [...new Set(names.filter(name => parseAddress(name) === null))]
+}

@@ -1,0 +1,262 @@
+/**
+ * One node of one network: keeps the machine as the network file wants it.
+ *
+ *     start ──▶ running ──stop──▶ stopped
+ *                │  ▲
+ *        reload, │  │ every 30 s: names of endpoints looked up again,
+ *        lookup  ▼  │ silent peers given the file's endpoint again
+ *              apply ┘
+ *
+ * Everything that changes the machine runs one after the other, and computes the difference from what is there.
+ */
+
+import { Failure } from '../base/failure.ts'
+import { type Address, familyOf, formatEndpoint } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
+import { second } from '../base/time.ts'
+import { hostLines } from '../drivers/dns/hosts.ts'
+import type { Mechanism, Resolver } from '../drivers/dns/resolver.ts'
+import { type DnsServer, startDnsServer } from '../drivers/dns/server.ts'
+import type { Backend, WireguardDriver } from '../drivers/wireguard/driver.ts'
+import type { ActualInterface } from '../drivers/wireguard/interface.ts'
+import type { Given, Step } from '../drivers/wireguard/plan.ts'
+import type { Os } from '../os/index.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import type { Network } from '../protocol/network/types.ts'
+import { type Choices, type Desired, desired, type Identity, namesToLookUp, ownerMark } from './desired.ts'
+
+export type NodeParts = {
+  readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
+  readonly wireguard: WireguardDriver
+  readonly resolver: Resolver
+  readonly log: Logger
+}
+
+export type Snapshot = {
+  readonly network: Network
+  readonly desired: Desired
+  readonly actual: ActualInterface | null
+  readonly backend: Backend | null
+  readonly names: Mechanism | 'none'
+  readonly dns: readonly Address[]
+  readonly warnings: readonly string[]
+}
+
+/** How often names and silent peers are looked at again. */
+const refreshEvery = 30 * second
+
+export class Node {
+  readonly #parts: NodeParts
+  readonly #identity: Identity
+  readonly #choices: Choices
+  #network: Network
+  #desired: Desired
+  #backend: Backend | null = null
+  #dns: DnsServer | null = null
+  #dnsAddresses: Address[] = []
+  #mechanism: Mechanism | 'none' = 'none'
+  #addresses = new Map<string, Address>()
+  #given: Given = new Map<PublicKey, string>()
+  #timer: { cancel(): void } | null = null
+  #last: Promise<unknown> = Promise.resolve()
+  #stopped = false
+  readonly #warnings = new Map<string, string>()
+
+  constructor(parts: NodeParts, network: Network, identity: Identity, choices: Choices) {
+    this.#parts = parts
+    this.#identity = identity
+    this.#choices = choices
+    this.#network = network
+    this.#desired = this.#compute(network)
+  }
+
+  /** Configures the machine. After a failure, nothing of it is left. */
+  start(): Promise<void> {
+    return this.#exclusively(async () => {
+      const wanted = this.#desired.interface
+      if (!wanted) return
+      try {
+        const there = await this.#parts.wireguard.read(wanted.name)
+        if (there && there.owner !== wanted.owner) throw new Failure(`interface ${wanted.name} exists and is not ours`)
+        if (!there) this.#backend = await this.#parts.wireguard.create(wanted)
+        else this.#backend = there.kind === 'wireguard' ? 'kernel' : 'wireguard-go'
+        await this.#apply()
+        await this.#startNames()
+      } catch (error) {
+        await this.#takeDown()
+        throw error
+      }
+      this.#refreshLater()
+      void this.#lookUpInBackground()
+    })
+  }
+
+  /** Goes over to another version of the network file. @returns the commands that were run. */
+  reload(network: Network): Promise<Step[]> {
+    const next = this.#compute(network)
+    if (network.name !== this.#network.name) {
+      throw new Failure(`the file now names the network ${network.name}, it was ${this.#network.name}`, {
+        remedy: `wh down ${this.#network.name}, then wh up the file`,
+      })
+    }
+    if ((next.interface === null) !== (this.#desired.interface === null)) {
+      throw new Failure(next.interface ? 'this node has become a member' : 'this node is a member no more', {
+        remedy: `wh down ${network.name}, then wh up the file`,
+      })
+    }
+    return this.#exclusively(async () => {
+      const before = this.#desired
+      this.#network = network
+      this.#desired = this.#compute(network)
+      const steps = await this.#apply()
+      await this.#updateNames(before)
+      void this.#lookUpInBackground()
+      return steps
+    })
+  }
+
+  /** Takes everything down that `start` put up. */
+  stop(): Promise<void> {
+    return this.#exclusively(async () => {
+      this.#stopped = true
+      this.#timer?.cancel()
+      await this.#takeDown()
+    })
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    const wanted = this.#desired.interface
+    return {
+      network: this.#network,
+      desired: this.#desired,
+      actual: wanted && (await this.#parts.wireguard.read(wanted.name)),
+      backend: this.#backend,
+      names: this.#mechanism,
+      dns: this.#dnsAddresses,
+      warnings: [...this.#warnings.values()],
+    }
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work, work)
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  #compute(network: Network): Desired {
+    return desired(network, this.#identity, this.#choices, host => this.#addresses.get(host))
+  }
+
+  #warn(topic: string, message: string): void {
+    if (this.#warnings.get(topic) !== message) this.#parts.log.warn(message)
+    this.#warnings.set(topic, message)
+  }
+
+  async #apply(): Promise<Step[]> {
+    const wanted = this.#desired.interface
+    if (!wanted) return []
+    const steps = await this.#parts.wireguard.apply(wanted, this.#given, this.#parts.os.clock.wall())
+    this.#given = new Map(
+      wanted.peers.flatMap(({ key, endpoint }) => (endpoint ? [[key, formatEndpoint(endpoint)]] : [])),
+    )
+    return steps
+  }
+
+  async #startNames(): Promise<void> {
+    const { os, resolver } = this.#parts
+    await this.#startDns(os)
+    this.#mechanism = await resolver.choose(this.#dnsAddresses)
+    await this.#setNames()
+  }
+
+  async #startDns(os: NodeParts['os']): Promise<void> {
+    const addresses = this.#desired.interface!.addresses.map(address => address.split('/')[0]!)
+    try {
+      this.#dns = await startDnsServer(os.udp, os.tcp, addresses, this.#desired.zone)
+      this.#dnsAddresses = addresses
+      this.#warnings.delete('dns')
+    } catch (error) {
+      this.#dnsAddresses = []
+      this.#warn('dns', `no DNS responder on ${addresses.join(', ')}: ${(error as Error).message}`)
+    }
+  }
+
+  async #setNames(): Promise<void> {
+    if (this.#mechanism === 'none') return
+    await this.#parts.resolver.set(this.#mechanism, this.#choices.interfaceName, {
+      zone: this.#desired.zone,
+      networkName: this.#network.name,
+      blockId: blockId(this.#network, this.#identity.publicKey),
+      hostLines: hostLines(this.#desired.members.filter(member => member.role !== 'alias')),
+      servers: this.#dnsAddresses,
+    })
+  }
+
+  async #updateNames(before: Desired): Promise<void> {
+    if (!this.#desired.interface) return
+    if (String(before.interface?.addresses) !== String(this.#desired.interface.addresses)) {
+      this.#dns?.close()
+      await this.#startDns(this.#parts.os)
+    } else {
+      this.#dns?.serve(this.#desired.zone)
+    }
+    await this.#setNames()
+  }
+
+  async #takeDown(): Promise<void> {
+    const wanted = this.#desired.interface
+    if (!wanted) return
+    this.#dns?.close()
+    this.#dns = null
+    this.#dnsAddresses = []
+    try {
+      this.#parts.resolver.clear(blockId(this.#network, this.#identity.publicKey))
+    } finally {
+      const there = await this.#parts.wireguard.read(wanted.name)
+      // a failed start may not have come as far as the mark; then `backend` tells that it was we who made it
+      if (there && (there.owner === wanted.owner || (there.owner === '' && this.#backend))) {
+        await this.#parts.wireguard.remove(wanted.name)
+      }
+      this.#backend = null
+      this.#mechanism = 'none'
+    }
+  }
+
+  #refreshLater(): void {
+    if (this.#stopped) return
+    const { clock } = this.#parts.os
+    this.#timer = clock.at(clock.now() + refreshEvery, () => {
+      this.#lookUpInBackground().then(() => this.#refreshLater())
+    })
+  }
+
+  #lookUpInBackground(): Promise<void> {
+    return this.#lookUp().catch(error => this.#warn('refresh', `refresh failed: ${(error as Error).message}`))
+  }
+
+  /** Looks up the names of endpoints and applies what has changed. A name that does not resolve now keeps its last address. */
+  async #lookUp(): Promise<void> {
+    const names = namesToLookUp(this.#desired.members, this.#desired.self)
+    await Promise.all(
+      names.map(async name => {
+        const found = await this.#parts.os.lookup.addresses(name)
+        // the other side may have no IPv6 at all, and nothing here can try both yet
+        const address = found.find(candidate => familyOf(candidate) === 4) ?? found[0]
+        if (address === undefined) return this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
+        this.#warnings.delete(name)
+        this.#addresses.set(name, address)
+      }),
+    )
+    await this.#exclusively(async () => {
+      if (this.#stopped || !this.#desired.interface) return
+      this.#desired = this.#compute(this.#network)
+      await this.#apply()
+      this.#warnings.delete('refresh')
+    })
+  }
+}
+
+/** Names our lines in a hosts file: two nodes of one network may share that file. */
+export function blockId(network: Network, key: PublicKey): string {
+  return ownerMark(network, key).slice('wh '.length)
+}

@@ -1,0 +1,54 @@
+/** This machine, as far as a network program must know it: who we are, and in which network namespace. */
+
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+
+export interface Machine {
+  isRoot(): boolean
+  /** The network namespace we are in: the machine's own (`null`), or its number, and its name where `ip netns` gave it one. */
+  namespace(): { id: string; name: string | null } | null
+  /** When a process started, as an opaque text that no later process with the same number shares; `null` if there is none. */
+  processStart(pid: number): string | null
+  signal(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void
+}
+
+const namedNamespaces = '/run/netns'
+
+export const systemMachine: Machine = {
+  isRoot: () => process.geteuid?.() === 0,
+
+  namespace() {
+    const own = readlinkSync('/proc/self/ns/net')
+    try {
+      if (own === readlinkSync('/proc/1/ns/net')) return null
+    } catch {}
+    const id = own.replace(/\D/g, '')
+    let names: string[] = []
+    try {
+      names = readdirSync(namedNamespaces)
+    } catch {}
+    const name = names.find(entry => {
+      try {
+        return String(statSync(`${namedNamespaces}/${entry}`).ino) === id
+      } catch {
+        return false
+      }
+    })
+    return { id, name: name ?? null }
+  },
+
+  processStart(pid) {
+    try {
+      // proc(5): the 22nd field; the 2nd may hold blanks and parentheses
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!
+    } catch {
+      return null
+    }
+  },
+
+  signal(pid, signal) {
+    try {
+      process.kill(pid, signal)
+    } catch {}
+  },
+}

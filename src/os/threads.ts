@@ -1,0 +1,52 @@
+/** Threads: other cores of this machine, spoken to by messages. */
+
+import { availableParallelism } from 'node:os'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+
+export type Thread = { stop(): Promise<void> }
+
+export interface Threads {
+  cores(): number
+  /**
+   * Runs a module in a thread. It gets `input` from `thisThread`; `failed` is called where it dies before it is stopped.
+   * @param module its address without the ending: the source has `.ts`, what is compiled has `.js`
+   */
+  start<Input, Message>(
+    module: URL,
+    input: Input,
+    on: { message(message: Message): void; failed(error: Error): void },
+  ): Thread
+}
+
+const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+
+export const systemThreads: Threads = {
+  cores: () => availableParallelism(),
+
+  start(module, input, on) {
+    const worker = new Worker(new URL(module.href + ending), { workerData: input })
+    let stopped = false
+    worker.on('message', message => {
+      if (!stopped) on.message(message)
+    })
+    worker.on('error', error => {
+      if (!stopped) on.failed(error as Error)
+    })
+    worker.on('exit', code => {
+      if (!stopped && code !== 0) on.failed(new Error(`a thread ended with status ${code}`))
+    })
+    return {
+      async stop() {
+        stopped = true
+        await worker.terminate()
+      },
+    }
+  },
+}
+
+/** Inside a thread: what it was given, and the way back. */
+export function thisThread<Input, Message>(): { input: Input; post(message: Message): void } {
+  if (isMainThread || !parentPort) throw new TypeError('this module runs in a thread only')
+  const port = parentPort
+  return { input: workerData as Input, post: message => port.postMessage(message) }
+}
