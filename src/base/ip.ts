@@ -15,9 +15,12 @@ export type Prefix = { readonly address: Address; readonly length: number; reado
 /** Where a UDP port is. `host` may be a name that must be looked up before use. */
 export type Endpoint = { readonly host: string; readonly port: number }
 
+const dotted = /^[\d.]+$/
+
 /** The canonical form of an address, or `null`. IPv4 only as four decimal parts, IPv6 without a zone. */
 export function parseAddress(text: string): Address | null {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString()
+  // the library throws inside for what is no address, which names mostly are; `dotted` spares it them
+  if (dotted.test(text) && ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString()
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text))
     return ipaddr.IPv6.parse(text).toRFC5952String()
   return null

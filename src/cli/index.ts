@@ -1,17 +1,25 @@
 /** The table of commands: one file each in `commands/`. */
 
+import Check from './commands/check.ts'
 import Down from './commands/down.ts'
+import Fmt from './commands/fmt.ts'
+import Genkey from './commands/genkey.ts'
 import Pubkey from './commands/pubkey.ts'
 import Reload from './commands/reload.ts'
 import Resolve from './commands/resolve.ts'
 import Show from './commands/show.ts'
 import Up from './commands/up.ts'
+import Workbit from './commands/workbit.ts'
 
 export const commands = {
+  check: Check,
   down: Down,
+  fmt: Fmt,
+  genkey: Genkey,
   pubkey: Pubkey,
   reload: Reload,
   resolve: Resolve,
   show: Show,
   up: Up,
+  workbit: Workbit,
 }

@@ -134,7 +134,7 @@ function keepPort(os: Os, { store, choices }: Prepared): void {
   if (store === undefined) return
   os.files.folder(stateFolder, 0o700)
   os.files.folder(store.slice(0, store.lastIndexOf('/')), 0o700)
-  os.files.write(store, `${JSON.stringify({ listenPort: choices.listenPort })}\n`, 0o600)
+  os.files.write(store, `${JSON.stringify({ listenPort: choices.listenPort })}\n`, { mode: 0o600 })
 }
 
 function describe(
@@ -192,7 +192,7 @@ function createHandlers(
     },
 
     async reload() {
-      const { network, warnings } = readNetworkFile(os.files, options.file)
+      const { network, problems } = readNetworkFile(os.files, options.file)
       const bits = workbitOf(identity.publicKey, network.namespace)
       if (bits < network.workbit) {
         throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
@@ -201,7 +201,7 @@ function createHandlers(
       return {
         changed: steps.length > 0,
         commands: steps.map(formatStep),
-        warnings: warnings.map(warning => warning.message),
+        warnings: problems.map(problem => problem.message),
       }
     },
 

@@ -32,7 +32,7 @@ export function readJournal(files: Files, path: string): Journal | null {
 }
 
 export function writeJournal(files: Files, path: string, journal: Journal): void {
-  files.write(path, `${JSON.stringify(journal)}\n`, 0o600)
+  files.write(path, `${JSON.stringify(journal)}\n`, { mode: 0o600 })
 }
 
 /** The journals of all networks of this network namespace. */

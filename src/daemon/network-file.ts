@@ -1,38 +1,53 @@
-/** The network file, read from the disk: a network, or a `Failure` that lists every error with its place and remedy. */
+/** Network files as the daemon and the commands read them: the whole network, or a `Failure` that says everything that is wrong. */
 
-import { exit, Failure } from '../base/failure.ts'
+import { Failure } from '../base/failure.ts'
 import type { Files } from '../os/files.ts'
-import { parseNetworkFile } from '../protocol/network/parse.ts'
-import { formatProblem, type Problem } from '../protocol/network/problem.ts'
+import type { Document } from '../protocol/network/document.ts'
+import { maxLength, parseNetworkFile } from '../protocol/network/parse.ts'
+import { formatProblems, type Problem } from '../protocol/network/problem.ts'
 import type { Network } from '../protocol/network/types.ts'
 
-export type NetworkFile = { readonly network: Network; readonly warnings: readonly Problem[]; readonly text: string }
-
-const reasons: Record<string, string> = {
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory, not a network file',
+export type NetworkFile = {
+  readonly network: Network
+  readonly document: Document
+  /** Warnings and notes. */
+  readonly problems: readonly Problem[]
+  readonly text: string
 }
 
+/** The network in a file. */
+export function readNetworkFile(files: Files, path: string): NetworkFile {
+  const text = readText(files, path)
+  const { network, document, problems } = parseNetworkFile(text, path)
+  if (network) return { network, document, problems, text }
+  const errors = problems.filter(({ severity }) => severity === 'error')
+  const remedy = `wh check ${path} shows warnings too`
+  throw new Failure(`${counted(errors.length, 'error')} in ${path}\n${formatProblems(errors, path, text)}`, { remedy })
+}
+
+const refusals: Record<string, [string, string?]> = {
+  ENOENT: ['does not exist'],
+  ENOTDIR: ['does not exist: a part of the path is a file'],
+  EISDIR: ['is a directory', 'name the network file inside'],
+  EACCES: ['may not be read', 'its owner or root can read it: see ls -l'],
+  EFBIG: [`is larger than ${maxLength} bytes, which no network file is`, 'is this the right file?'],
+}
+
+/** The text of a network file, right or wrong. */
 export function readText(files: Files, path: string): string {
-  let text: string | null
   try {
-    text = files.read(path)
+    return files.readText(path, maxLength)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new Failure(`${path}: ${reasons[code ?? ''] ?? message}`)
+    if (code === 'EILSEQ') {
+      const remedy = 'a network file is text in UTF-8: is this the right file?'
+      throw new Failure(`${path}:${message.split(' ')[1]}: not text: bytes that are not UTF-8`, { remedy })
+    }
+    const [reason, remedy] = refusals[code ?? ''] ?? [`cannot be read: ${message}`]
+    throw new Failure(`${path} ${reason}`, remedy === undefined ? { cause: error } : { remedy, cause: error })
   }
-  if (text === null) throw new Failure(`${path}: no such file`)
-  return text
 }
 
-/** @param shown the path as the person wrote it, for messages. */
-export function readNetworkFile(files: Files, path: string, shown: string = path): NetworkFile {
-  const text = readText(files, path)
-  const { network, problems } = parseNetworkFile(text, shown)
-  const errors = problems.filter(problem => problem.severity === 'error')
-  if (network && errors.length === 0) return { network, text, warnings: problems.filter(p => p.severity !== 'error') }
-  const listed = errors.map(problem => formatProblem(problem, shown, text)).join('\n')
-  throw new Failure(`${shown} has ${errors.length} error${errors.length === 1 ? '' : 's'}\n${listed}`, {
-    exit: exit.failed,
-  })
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

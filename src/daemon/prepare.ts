@@ -189,13 +189,13 @@ async function choosePort(
 
 /** File, key and programs. @throws Failure with the first thing that stands in the way. */
 export function load(os: Os, options: Options, dryRun = false): Loaded {
-  const { network, warnings, text } = readNetworkFile(os.files, options.file)
+  const { network, problems, text } = readNetworkFile(os.files, options.file)
   if (!dryRun) requireRoot(os, 'wh up')
   const privateKey = readKeyFile(os.files, network, options.file, options.privateKey)
   requirePrograms(os)
   const identity = { privateKey, publicKey: privateKey.publicKey() }
   const self = members(network).find(member => member.key === identity.publicKey && member.role !== 'alias') ?? null
-  const notes = warnings.map(warning => formatProblem(warning, options.file, text))
+  const notes = problems.map(problem => formatProblem(problem, options.file, text))
   if (!self) notes.push(`${identity.publicKey} is not in ${options.file}: running as a helper, without an interface`)
   return { network, identity, self, owner: ownerMark(network, identity.publicKey), notes }
 }

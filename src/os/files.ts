@@ -1,9 +1,9 @@
 /** Files: whole ones, written so that a crash or a full disk leaves the old or the new content. */
 
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -12,20 +12,39 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 
-export type FileInfo = { readonly mode: number; readonly uid: number; readonly gid: number; readonly id: string }
+export type FileInfo = {
+  readonly regular: boolean
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly id: string
+}
+
+/** `latin1` keeps every byte of a file that may hold anything, one character a byte. */
+export type Encoding = 'utf8' | 'latin1'
 
 export interface Files {
   /** The content, or `null` where there is no such file. Other refusals are thrown, with `code`. */
-  read(path: string): string | null
-  /** Replaces the content: beside it and renamed, or in place where renaming is refused (a bind mount: EBUSY). */
-  write(path: string, text: string, mode?: number): void
+  read(path: string, encoding?: Encoding): string | null
+  /** A file that a person gave, pipes too. Never more than `limit` bytes (`EFBIG`), and nothing but UTF-8 (`EILSEQ`, `line N`). */
+  readText(path: string, limit: number): string
+  /**
+   * Replaces the content, keeping mode and owner; of a symbolic link the file it leads to. Beside it and renamed, or in place where
+   * renaming is refused (a bind mount: `EBUSY`).
+   */
+  write(path: string, text: string, options?: { mode?: number; encoding?: Encoding }): void
+  /** Writes a file that must not exist yet (`EEXIST`). */
+  create(path: string, text: string, mode: number): void
   /** A function that adds to the end of a file which only we may read; a file larger than `limit` bytes starts anew. */
   appender(path: string, limit: number): (text: string) => void
   remove(path: string): void
@@ -37,6 +56,9 @@ export interface Files {
   link(path: string): string | null
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const coded = (code: string, message: string) => Object.assign(new Error(message), { code })
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 /** `null` where the file or a folder above it does not exist. */
@@ -50,29 +72,41 @@ function unlessAbsent<T>(call: () => T): T | null {
 }
 
 /** Writes all of it or throws; `write(2)` may take less than it was given, as on a disk that is nearly full. */
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text)
+function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at)
+}
+
+/** The line of the first byte that is not UTF-8. */
+function badLine(bytes: Buffer): number {
+  return bytes.toString('utf8').split('\ufffd')[0]!.split('\n').length
 }
 
 function info(path: string): FileInfo | null {
   const stat = unlessAbsent(() => statSync(path))
-  return stat && { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, id: `${stat.dev}:${stat.ino}` }
+  return (
+    stat && {
+      regular: stat.isFile(),
+      mode: stat.mode & 0o7777,
+      uid: stat.uid,
+      gid: stat.gid,
+      id: `${stat.dev}:${stat.ino}`,
+    }
+  )
 }
 
 /** In place: the new tail is written first where the file grows, so that a full disk is noticed before anything is lost. */
-function overwrite(path: string, text: string): void {
+function overwrite(path: string, bytes: Buffer): void {
   const before = readFileSync(path)
   const fd = openSync(path, 'r+')
   try {
     try {
-      writeAll(fd, text)
+      writeAll(fd, bytes)
     } catch (error) {
       writeSync(fd, before, 0, before.length, 0)
       ftruncateSync(fd, before.length)
       throw error
     }
-    ftruncateSync(fd, Buffer.byteLength(text))
+    ftruncateSync(fd, bytes.length)
     fsyncSync(fd)
   } finally {
     closeSync(fd)
@@ -81,29 +115,53 @@ function overwrite(path: string, text: string): void {
 
 export const systemFiles: Files = {
   info,
-  read: path => unlessAbsent(() => readFileSync(path, 'utf8')),
+  read: (path, encoding = 'utf8') => unlessAbsent(() => readFileSync(path, encoding)),
 
-  write(path, text, mode) {
-    const old = info(path)
-    const beside = `${path}.wh-${process.pid}`
+  readText(path, limit) {
+    const fd = openSync(path, 'r')
+    const bytes = Buffer.allocUnsafe(limit + 1)
+    let length = 0
+    try {
+      for (let read = -1; read !== 0 && length <= limit; length += read) {
+        read = readSync(fd, bytes, length, limit + 1 - length, null)
+      }
+      if (length > limit) throw coded('EFBIG', `larger than ${limit} bytes`)
+      return utf8.decode(bytes.subarray(0, length))
+    } catch (error) {
+      throw codeOf(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+        ? coded('EILSEQ', `line ${badLine(bytes.subarray(0, length))}`)
+        : error
+    } finally {
+      closeSync(fd)
+    }
+  },
+
+  write(path, text, { mode, encoding = 'utf8' } = {}) {
+    const bytes = Buffer.from(text, encoding)
+    const target = unlessAbsent(() => realpathSync(path)) ?? path
+    const old = info(target)
+    const beside = `${target}.wh-${process.pid}`
     try {
       const fd = openSync(beside, 'wx', 0o600)
       try {
-        writeAll(fd, text)
-        chmodSync(beside, mode ?? old?.mode ?? 0o644)
-        if (old) chownSync(beside, old.uid, old.gid)
+        writeAll(fd, bytes)
+        fchmodSync(fd, mode ?? old?.mode ?? 0o644)
+        if (old && (old.uid !== process.geteuid?.() || old.gid !== process.getegid?.()))
+          fchownSync(fd, old.uid, old.gid)
         fsyncSync(fd)
       } finally {
         closeSync(fd)
       }
-      renameSync(beside, path)
+      renameSync(beside, target)
     } catch (error) {
-      rmSync(beside, { force: true })
+      if (codeOf(error) !== 'EEXIST') rmSync(beside, { force: true })
       // EBUSY: a bind mount, as /etc/hosts is in containers and under `ip netns exec`; EROFS, EACCES: its folder is not ours
-      if (old && ['EBUSY', 'EROFS', 'EACCES', 'EXDEV'].includes(codeOf(error) ?? '')) return overwrite(path, text)
+      if (old && ['EBUSY', 'EROFS', 'EACCES', 'EXDEV'].includes(codeOf(error) ?? '')) return overwrite(target, bytes)
       throw error
     }
   },
+
+  create: (path, text, mode) => writeFileSync(path, text, { flag: 'wx', mode }),
 
   appender(path, limit) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

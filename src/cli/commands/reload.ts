@@ -14,7 +14,7 @@ export default class Reload extends WhCommand {
     '<%= config.bin %> reload test',
     '<%= config.bin %> reload all -v',
   ]
-  static override args = { name: Args.string({ description: 'an interface, a network, or all' }) }
+  static override args = { name: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
   static override flags = { verbose: Flags.boolean({ char: 'v', description: 'show the commands that were run' }) }
 
   async run(): Promise<void> {

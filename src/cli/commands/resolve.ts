@@ -14,7 +14,7 @@ export default class Resolve extends WhCommand {
     '<%= config.bin %> resolve b.test --json',
   ]
   static override args = {
-    name: Args.string({ required: true, description: 'hostname, public key or overlay address' }),
+    name: Args.string({ ignoreStdin: true, required: true, description: 'hostname, public key or overlay address' }),
   }
   static override flags = { json: Flags.boolean({ description: 'for scripts' }) }
 

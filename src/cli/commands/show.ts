@@ -17,7 +17,7 @@ Without a name: all networks.`
     '<%= config.bin %> show wh-test',
     '<%= config.bin %> show all --json',
   ]
-  static override args = { name: Args.string({ description: 'an interface, a network, or all' }) }
+  static override args = { name: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
   static override flags = { json: Flags.boolean({ description: 'for scripts: an array of networks' }) }
 
   async run(): Promise<void> {

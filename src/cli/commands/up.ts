@@ -28,7 +28,7 @@ Everything is checked before the machine is touched. The daemon then stays in th
     '<%= config.bin %> up ./net.conf --dry-run',
     '<%= config.bin %> up /etc/wirehub/home.conf foreground',
   ]
-  static override args = { file: Args.string({ required: true, description: 'the network file' }) }
+  static override args = { file: Args.string({ ignoreStdin: true, required: true, description: 'the network file' }) }
   static override flags = {
     'private-key': Flags.string({ description: 'file with the private key of this node', helpValue: 'FILE' }),
     interface: Flags.string({ description: 'name of the interface (wh-NETWORK)', helpValue: 'NAME' }),

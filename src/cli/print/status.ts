@@ -1,9 +1,9 @@
 /** A network in one look: a heading, what this node is, and a line for each member. */
 
-import { stripVTControlCharacters, styleText } from 'node:util'
-import Table from 'cli-table3'
+import { styleText } from 'node:util'
 import type { MemberStatus, PathState, Status } from '../../api/schema.ts'
 import { hour, minute, second, type WallTime } from '../../base/time.ts'
+import { table } from './table.ts'
 
 const symbols: Record<PathState, string> = {
   self: '•',
@@ -33,29 +33,6 @@ export function formatAge(milliseconds: number): string {
   if (milliseconds < hour) return `${Math.round(milliseconds / minute)} min ago`
   if (milliseconds < 48 * hour) return `${Math.round(milliseconds / hour)} h ago`
   return `${Math.round(milliseconds / (24 * hour))} d ago`
-}
-
-export const borderless = {
-  chars: Object.fromEntries(
-    [
-      'top',
-      'top-mid',
-      'top-left',
-      'top-right',
-      'bottom',
-      'bottom-mid',
-      'bottom-left',
-      'bottom-right',
-      'left',
-      'left-mid',
-      'mid',
-      'mid-mid',
-      'right',
-      'right-mid',
-      'middle',
-    ].map(name => [name, name === 'middle' ? '  ' : '']),
-  ),
-  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
 }
 
 function memberRow(member: MemberStatus, now: WallTime): string[] {
@@ -92,13 +69,7 @@ export function printStatus(status: Status, now: WallTime): string {
     ...status.warnings.map(warning => `  ${styleText('yellow', 'warning', { stream: process.stdout })}    ${warning}`),
   ]
   if (status.members.length === 0) return lines.join('\n')
-  const table = new Table({ head: ['', 'NAME', 'IPV4', 'IPV6', 'ENDPOINT', 'HANDSHAKE', 'TRAFFIC'], ...borderless })
-  for (const member of status.members) table.push(memberRow(member, now))
-  const rows = table
-    .toString()
-    .split('\n')
-    .map(row => `  ${row}`.trimEnd())
-  return [...lines, '', ...rows]
-    .filter((line, i) => i < lines.length + 1 || stripVTControlCharacters(line).trim() !== '')
-    .join('\n')
+  const heading = ['', 'NAME', 'IPV4', 'IPV6', 'ENDPOINT', 'HANDSHAKE', 'TRAFFIC']
+  const rows = table([heading, ...status.members.map(member => memberRow(member, now))])
+  return [...lines, '', ...rows.map(row => `  ${row}`)].join('\n')
 }

@@ -36,9 +36,11 @@ export function withoutBlock(text: string, id: BlockId): string {
     }
     const end = `\n# END wh ${id}\n`
     const endAt = text.indexOf(end, at)
-    const after = endAt >= 0 ? endAt + end.length : lineEnd < 0 ? text.length : lineEnd + 1
-    const before = mark === begin ? at : at - 1
-    text = text.slice(0, before) + text.slice(after)
+    const rest = text.slice(endAt >= 0 ? endAt + end.length : lineEnd < 0 ? text.length : lineEnd + 1)
+    // the line break that we added goes with the last thing that needs it; another block of ours takes over the word of it
+    const before = mark !== begin && rest === '' ? at - 1 : at
+    const inherited = mark !== begin && rest.startsWith('# BEGIN wh ') ? rest.replace('\n', `${addedBreak}\n`) : rest
+    text = text.slice(0, before) + inherited
     from = before
   }
 }

@@ -75,7 +75,7 @@ export function createResolver(files: Files, programs: Programs, machine: Machin
   function edit(path: string, text: string, changed: string): void {
     if (changed === text) return
     try {
-      files.write(path, changed)
+      files.write(path, changed, { encoding: 'latin1' })
     } catch (error) {
       throw refused(path, error)
     }
@@ -111,24 +111,24 @@ export function createResolver(files: Files, programs: Programs, machine: Machin
     async set(mechanism, interfaceName, names) {
       if (mechanism === 'systemd-resolved') return setResolved(interfaceName, names)
       const change = (text: string) => withBlock(text, names.blockId, names.hostLines)
-      const text = files.read(hostsFile) ?? ''
+      const text = files.read(hostsFile, 'latin1') ?? ''
       edit(hostsFile, text, change(text))
       const inNamespace = namespaceHosts()
       if (!inNamespace) return
       files.folder(dirname(inNamespace), 0o755)
-      const before = files.read(inNamespace)
+      const before = files.read(inNamespace, 'latin1')
       edit(inNamespace, before ?? '', change(before ?? text))
     },
 
     clear(id) {
-      const text = files.read(hostsFile)
+      const text = files.read(hostsFile, 'latin1')
       if (text !== null) edit(hostsFile, text, withoutBlock(text, id))
       const inNamespace = namespaceHosts()
-      const before = inNamespace && files.read(inNamespace)
+      const before = inNamespace && files.read(inNamespace, 'latin1')
       if (!inNamespace || before === null) return
       const rest = withoutBlock(before, id)
       // what is left is the copy that `set` began with: without the file, `ip netns exec` shows the same
-      if (rest !== before && rest === files.read(hostsFile)) files.remove(inNamespace)
+      if (rest !== before && rest === files.read(hostsFile, 'latin1')) files.remove(inNamespace)
       else edit(inNamespace, before, rest)
     },
   }

@@ -1,0 +1,108 @@
+// The house, checked: who may import whom, who may touch the machine, how a module opens, how long it may be.
+// docs/architecture.md explains the table; this is the table.
+
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+
+// Read it downwards: nobody imports what stands below it.
+const MAY: Record<string, string[]> = {
+  base: [],
+  protocol: ['base'],
+  os: ['base'],
+  drivers: ['base', 'protocol', 'os'],
+  node: ['base', 'protocol', 'os', 'drivers'],
+  api: ['base', 'protocol'],
+  daemon: ['base', 'protocol', 'os', 'drivers', 'node', 'api'],
+  cli: ['base', 'protocol', 'os', 'drivers', 'node', 'api', 'daemon'],
+  wasm: [],
+}
+
+/** Packages of others, each with the rings that may use it. docs/development.md has the reasons. */
+const PACKAGES: Record<string, string[]> = {
+  'ipaddr.js': ['base', 'protocol'],
+  '@noble/curves': ['protocol'],
+  '@noble/hashes': ['protocol'],
+  '@scure/base': ['protocol'],
+  'fastest-levenshtein': ['protocol'],
+  'js-yaml': ['protocol'],
+  'dns-packet': ['drivers/dns'],
+  zod: ['api', 'daemon'],
+  '@oclif/core': ['cli'],
+}
+
+/** The rings that may use the machine directly. */
+const MACHINE = ['os', 'daemon', 'cli']
+const IMPURE =
+  /\b(Date\.now|Math\.random|crypto\.|setTimeout|setInterval|setImmediate|performance\.now|process\.|Buffer\b)/
+
+const src = join(import.meta.dirname, '../src')
+const files = globSync('**/*.ts', { cwd: src })
+
+const isCode = (line: string) => !/^\s*(\/?\*|\/\/)/.test(line)
+const withoutComments = (text: string) => text.split('\n').filter(isCode).join('\n')
+
+function importsOf(text: string): string[] {
+  const statement = /^(?:import|export|\}).*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
+  return [...text.matchAll(statement)].map(match => (match[1] ?? match[2] ?? match[3])!)
+}
+
+test('there are files to look at', () => assert.ok(files.length > 40))
+
+for (const path of files) {
+  const ring = path.split('/')[0]!
+  const text = readFileSync(join(src, path), 'utf8')
+  const code = withoutComments(text)
+
+  test(`src/${path} keeps to its ring`, () => {
+    assert.ok(ring in MAY, `unknown ring ${ring}`)
+    for (const to of importsOf(code)) {
+      if (to.startsWith('.')) {
+        const other = relative(src, join(src, dirname(path), to)).split('/')[0]!
+        if (ring !== 'wasm') assert.match(to, /\.ts$/, `${to} lacks its ending`)
+        assert.ok(other === ring || MAY[ring]!.includes(other), `${ring} imports ${other}`)
+      } else if (to.startsWith('node:')) {
+        assert.ok(MACHINE.includes(ring), `${ring} imports ${to}`)
+      } else {
+        assert.ok(!builtinModules.includes(to), `${to} lacks node:`)
+        const name = to
+          .split('/')
+          .slice(0, to.startsWith('@') ? 2 : 1)
+          .join('/')
+        assert.ok(
+          PACKAGES[name]?.some(allowed => path.startsWith(`${allowed}/`)),
+          `${path} imports ${name}`,
+        )
+      }
+    }
+  })
+
+  if (ring === 'protocol' || ring === 'base') {
+    test(`src/${path} is pure`, () => assert.doesNotMatch(code, IMPURE))
+  }
+
+  test(`src/${path} opens with what it is`, () => assert.match(text, /^\/\*\*[\s\S]+?\*\/\n/))
+
+  test(`src/${path} can be read in one sitting`, () => {
+    const lines = text.split('\n').length
+    assert.ok(lines <= 400, `${lines} lines`)
+  })
+
+  test(`src/${path} is named after a thing`, () => {
+    assert.doesNotMatch(path, /util|helper|manager|common|misc/i)
+  })
+}
+
+test('test files are not longer than 400 lines either', () => {
+  for (const path of globSync('**/*.ts', { cwd: import.meta.dirname })) {
+    const lines = readFileSync(join(import.meta.dirname, path), 'utf8').split('\n').length
+    assert.ok(lines <= 400, `test/${path}: ${lines} lines`)
+  }
+})
+
+test('every package of the table is a dependency', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8'))
+  for (const name of Object.keys(PACKAGES)) assert.ok(name in dependencies, name)
+})

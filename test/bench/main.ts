@@ -1,0 +1,17 @@
+/** `npm run bench NAME`: measures one thing on this machine. A figure without its machine is worth nothing, so that is shown too. */
+
+import { availableParallelism, cpus } from 'node:os'
+
+const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  keys: () => import('./keys.ts'),
+  'network-file': () => import('./network-file.ts'),
+}
+
+const name = process.argv[2] ?? ''
+const bench = Object.hasOwn(benches, name) ? benches[name] : undefined
+if (!bench) {
+  console.error(`npm run bench NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`)
+  process.exit(2)
+}
+console.log(`${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${process.arch}, Node ${process.version}`)
+await (await bench()).run()

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import type { Status } from '../../src/api/schema.ts'
+import { formatAge, formatBytes, printStatus } from '../../src/cli/print/status.ts'
+
+const now = 1_800_000_000_000
+const status: Status = {
+  network: 'test',
+  namespace: 'public',
+  workbit: 8,
+  file: '/etc/wirehub/test.conf',
+  pid: 1,
+  startedAt: now,
+  hostname: 'a.test',
+  key: 'KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4',
+  ownWorkbit: 8,
+  ipv4: '10.0.42.2',
+  ipv6: 'fd92::2',
+  interface: 'wh-test',
+  backend: 'kernel',
+  listenPort: 20000,
+  names: 'hosts file',
+  dns: ['10.0.42.2'],
+  members: [
+    {
+      hostname: 'a.test',
+      key: 'K',
+      role: 'trust',
+      state: 'self',
+      ipv4: '10.0.42.2',
+      ipv6: 'fd92::2',
+      received: 0,
+      sent: 0,
+    },
+    {
+      hostname: 'b.test',
+      key: 'K',
+      role: 'trust',
+      state: 'direct',
+      ipv4: '10.0.42.3',
+      ipv6: 'fd92::3',
+      endpoint: '192.0.2.2:51820',
+      latestHandshake: now - 5000,
+      received: 1536,
+      sent: 100,
+    },
+    {
+      key: 'eIix5ldvqDzOIrG9ViKTe9TSBlF4g9nUwKi20C06hFM',
+      role: 'trust',
+      state: 'never seen',
+      ipv6: 'fd92::4',
+      received: 0,
+      sent: 0,
+    },
+  ],
+  warnings: ['c.example.org: cannot be resolved now'],
+}
+
+test('a network in one look', () => {
+  assert.equal(
+    stripVTControlCharacters(printStatus(status, now)),
+    `network test
+  node       a.test  10.0.42.2  fd92::2
+  key        KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4 (8 workbits)
+  interface  wh-test, UDP port 20000, kernel WireGuard
+  names      hosts file; DNS on 10.0.42.2
+  file       /etc/wirehub/test.conf
+  warning    c.example.org: cannot be resolved now
+
+                NAME         IPV4       IPV6     ENDPOINT         HANDSHAKE  TRAFFIC
+  • self        a.test       10.0.42.2  fd92::2
+  ● direct      b.test       10.0.42.3  fd92::3  192.0.2.2:51820  5 s ago    1.5 KiB in, 100 B out
+    never seen  eIix5ldvqD…             fd92::4`,
+  )
+})
+
+test('bytes and ages', () => {
+  assert.deepEqual([0, 1023, 1024, 5 * 2 ** 30].map(formatBytes), ['0 B', '1023 B', '1.0 KiB', '5.0 GiB'])
+  assert.deepEqual([-5, 59_000, 61_000, 7_200_000, 260_000_000].map(formatAge), [
+    '0 s ago',
+    '59 s ago',
+    '1 min ago',
+    '2 h ago',
+    '3 d ago',
+  ])
+})

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { desired, namesToLookUp, type Resolve } from '../../src/node/desired.ts'
+import { reportMembers } from '../../src/node/status.ts'
+import { readPrivateKey } from '../../src/protocol/identity/key.ts'
+import { parseNetworkFile } from '../../src/protocol/network/parse.ts'
+
+const privateKey = readPrivateKey('kLfotsCIfB/7OcDGeLenptfy2Dzav9wmVZjVQ0Gvnk0=').ok!
+const identity = { privateKey, publicKey: privateKey.publicKey() }
+const choices = { interfaceName: 'wh-test', listenPort: 20000 }
+const nowhere: Resolve = () => undefined
+
+function network(self: string) {
+  const text = `name test
+subnet 10.0.42.0/24
+boot vps.test P17zMwXJFbBdJEn05RFIMADw9TX5_m2xgf31OgNKX3w vps.example.org
+${self}
+trust b.test KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4 192.0.2.2:51820
+trust c.test eIix5ldvqDzOIrG9ViKTe9TSBlF4g9nUwKi20C06hFM c.example.org
+trust d.test kKZzuIm11zkBSHL9ETRwEthIBbLTvz840F_k4mhI_Hs
+`
+  const { network, problems } = parseNetworkFile(text, 'net.conf')
+  assert.ok(network, JSON.stringify(problems))
+  return network
+}
+const own = `trust a.test ${identity.publicKey}`
+
+test('peers get both addresses, and an endpoint as soon as there is an address for it', () => {
+  const wanted = desired(network(own), identity, choices, nowhere).interface!
+  assert.deepEqual(
+    wanted.peers.map(({ endpoint, keepalive, allowedIps }) => [allowedIps[0], endpoint?.host, keepalive]),
+    [
+      ['10.0.42.3/32', '192.0.2.2', 25],
+      ['10.0.42.4/32', undefined, 0],
+      ['10.0.42.5/32', undefined, 0],
+    ],
+  )
+  const later = desired(network(own), identity, choices, name => (name === 'c.example.org' ? '192.0.2.3' : undefined))
+    .interface!
+  assert.deepEqual(later.peers[1]!.endpoint, { host: '192.0.2.3', port: 62096 })
+})
+
+test('a node that others can reach keeps no mapping alive', () => {
+  const wanted = desired(network(`${own} 192.0.2.1`), identity, choices, nowhere).interface!
+  assert.deepEqual(
+    wanted.peers.map(peer => peer.keepalive),
+    [0, 0, 0],
+  )
+})
+
+test('the interface has both overlay addresses, with the length of their networks', () => {
+  const wanted = desired(network(own), identity, choices, nowhere).interface!
+  assert.equal(wanted.addresses[0], '10.0.42.2/24')
+  assert.match(wanted.addresses[1]!, /^fd[0-9a-f:]+\/48$/)
+  assert.equal(wanted.owner, 'wh test QlAUVENu')
+})
+
+test('a key in nobody’s file has no interface; so has an alias', () => {
+  assert.equal(desired(network(''), identity, choices, nowhere).interface, null)
+  assert.equal(desired(network(`alias a.test ${identity.publicKey}`), identity, choices, nowhere).interface, null)
+})
+
+test('only names are looked up, and not our own', () => {
+  const { members, self } = desired(network(`${own} me.example.org`), identity, choices, nowhere)
+  assert.deepEqual(namesToLookUp(members, self), ['c.example.org'])
+})
+
+test('states follow the age of the handshake', () => {
+  const now = 1_800_000_000_000
+  const wanted = desired(network(own), identity, choices, nowhere)
+  const peer = { allowedIps: [], received: 1, sent: 2, keepalive: 0 }
+  const keys = wanted.interface!.peers.map(({ key }) => key)
+  const report = reportMembers(
+    wanted,
+    {
+      ...{ name: 'wh-test', owner: '', kind: '', up: true, mtu: 1420, addresses: [], listenPort: 1 },
+      peers: [
+        { ...peer, key: keys[0]!, latestHandshake: now - 179_000, endpoint: { host: '192.0.2.2', port: 51820 } },
+        { ...peer, key: keys[1]!, latestHandshake: now - 181_000 },
+        { ...peer, key: keys[2]! },
+      ],
+    },
+    now,
+  )
+  assert.deepEqual(
+    report.map(({ state, endpoint }) => [state, endpoint]),
+    [
+      ['self', undefined],
+      ['direct', '192.0.2.2:51820'],
+      ['silent', undefined],
+      ['never seen', undefined],
+    ],
+  )
+})
