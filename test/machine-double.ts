@@ -72,7 +72,11 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
       },
     },
     tcp: { listen: async () => ({ close() {} }) },
-    http: { listen: async () => ({ close: async () => {} }), ask: async () => ({ status: 200, body: '{}' }) },
+    http: {
+      listen: async () => ({ close: async () => {} }),
+      listening: async () => true,
+      ask: async () => ({ status: 200, body: '{}' }),
+    },
     locks: { acquire: async () => ({ release() {} }) },
     lookup: { addresses: async () => [] },
     machine: {

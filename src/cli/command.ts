@@ -33,7 +33,7 @@ export abstract class WhCommand extends Command {
   static override enableJsonFlag = false
 
   protected override async init(): Promise<void> {
-    this.argv = keywordsToFlags(this.argv, this.ctor.flags)
+    this.argv = keywordsToFlags(this.argv, this.ctor.flags ?? {})
     await super.init()
   }
 

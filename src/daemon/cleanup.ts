@@ -10,8 +10,9 @@ export type Leftovers = { readonly files: Files; readonly wireguard: WireguardDr
 
 /** The interface of a journal, unless it is somebody else's by now. An unmarked one was being made when the daemon died. */
 export async function removeInterface({ wireguard }: Leftovers, journal: Journal): Promise<void> {
-  const there = journal.interface === undefined ? null : await wireguard.read(journal.interface)
-  if (!there) return
+  if (journal.interface === undefined) return
+  const there = await wireguard.read(journal.interface)
+  if (!there) return wireguard.remove(journal.interface)
   const unfinished = there.owner === '' && there.publicKey === undefined && ['wireguard', 'tun'].includes(there.kind)
   if (there.owner === journal.owner || unfinished) await wireguard.remove(there.name)
 }

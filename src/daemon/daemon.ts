@@ -50,7 +50,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
   const { network, identity } = loaded
   const log = openLog(network.name)
   const commands: string[] = []
-  const wireguard = createWireguardDriver(os.programs, log, step => commands.push(formatStep(step)))
+  const wireguard = createWireguardDriver(os, log, step => commands.push(formatStep(step)))
   const resolver = createResolver(os.files, os.programs, os.machine, log)
   const leftovers = { files: os.files, wireguard, resolver }
 

@@ -6,6 +6,7 @@
 import { exit, Failure } from '../base/failure.ts'
 import { overlaps, type Prefix, parsePrefix } from '../base/ip.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
+import { userspaceRuns } from '../drivers/wireguard/userspace.ts'
 import { type Choices, type Identity, ownerMark, prefixesOf } from '../node/desired.ts'
 import type { Os } from '../os/index.ts'
 import { members } from '../protocol/network/members.ts'
@@ -86,19 +87,15 @@ export function* defaultInterfaceNames(network: string): Generator<string> {
   for (let i = 2; i < 100; i++) yield `${base.slice(0, maxInterfaceName - 1 - String(i).length)}-${i}`
 }
 
-/** `wireguard-go` of any network namespace has its socket here, and refuses a name that has one. */
-const userspaceSocket = (name: string) => `/var/run/wireguard/${name}.sock`
-
-function chooseInterface(
+async function chooseInterface(
   os: Os,
   links: readonly ActualLink[],
   network: Network,
   owner: string,
   given?: string,
-): string {
+): Promise<string> {
   const there = new Map(links.map(link => [link.name, link]))
   if (given !== undefined) {
-    checkInterfaceName(given)
     const taken = there.get(given)
     if (taken && taken.owner !== owner) {
       const whose = taken.owner.startsWith('wh ')
@@ -111,7 +108,8 @@ function chooseInterface(
   const ours = links.find(link => link.owner === owner)
   if (ours) return ours.name
   for (const name of defaultInterfaceNames(network.name)) {
-    if (!there.has(name) && !os.files.info(userspaceSocket(name))) return name
+    // a `wireguard-go` of another network namespace has its socket in the same folder, and refuses its name to a second one
+    if (!there.has(name) && !(await userspaceRuns(os, name))) return name
   }
   throw new Failure('no free interface name', { remedy: 'give one: interface NAME' })
 }
@@ -210,7 +208,7 @@ export async function survey(
   const { network, identity, self, owner } = loaded
   if (options.interface !== undefined) checkInterfaceName(options.interface)
   if (!self) return { ...loaded, choices: { interfaceName: '', listenPort: 0 } }
-  const interfaceName = chooseInterface(os, links, network, owner, options.interface)
+  const interfaceName = await chooseInterface(os, links, network, owner, options.interface)
   checkSubnets(links, network, interfaceName)
   const running = links.some(link => link.name === interfaceName && link.owner === owner)
   const { port, store, note } = await choosePort(os, { network, self, identity, running, given: options.listenPort })

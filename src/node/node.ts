@@ -214,7 +214,7 @@ export class Node {
     } finally {
       const there = await this.#parts.wireguard.read(wanted.name)
       // a failed start may not have come as far as the mark; then `backend` tells that it was we who made it
-      if (there && (there.owner === wanted.owner || (there.owner === '' && this.#backend))) {
+      if (!there || there.owner === wanted.owner || (there.owner === '' && this.#backend)) {
         await this.#parts.wireguard.remove(wanted.name)
       }
       this.#backend = null

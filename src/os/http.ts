@@ -2,6 +2,7 @@
 
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
+import { connect } from 'node:net'
 
 export type HttpRequest = { readonly method: string; readonly url: string; readonly body: string }
 export type HttpAnswer = { readonly status: number; readonly body: string }
@@ -9,6 +10,8 @@ export type HttpAnswer = { readonly status: number; readonly body: string }
 export interface Http {
   /** Listens on a unix socket of mode 0600, in place of what stood there. */
   listen(path: string, answer: (request: HttpRequest) => Promise<HttpAnswer>): Promise<{ close(): Promise<void> }>
+  /** Does anybody listen on this unix socket? */
+  listening(path: string): Promise<boolean>
   /** @throws with `code` (`ENOENT`, `ECONNREFUSED`, `EACCES`) where nobody answers. */
   ask(path: string, request: HttpRequest): Promise<HttpAnswer>
 }
@@ -52,6 +55,16 @@ export const systemHttp: Http = {
       process.umask(umask)
     })
   },
+
+  listening: path =>
+    new Promise(resolve => {
+      const socket = connect(path)
+      socket.on('error', () => resolve(false))
+      socket.on('connect', () => {
+        socket.destroy()
+        resolve(true)
+      })
+    }),
 
   ask(path, { method, url, body }) {
     return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@ export interface Machine {
   isRoot(): boolean
   /** The network namespace we are in: the machine's own (`null`), or its number, and its name where `ip netns` gave it one. */
   namespace(): { id: string; name: string | null } | null
-  /** When a process started, as an opaque text that no later process with the same number shares; `null` if there is none. */
+  /** When a process started, as an opaque text that no later process with the same number shares; `null` if there is none or it has ended. */
   processStart(pid: number): string | null
   signal(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void
 }
@@ -40,7 +40,9 @@ export const systemMachine: Machine = {
     try {
       // proc(5): the 22nd field; the 2nd may hold blanks and parentheses
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!
+      const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      // a zombie has ended; its parent has only not heard of it yet
+      return state === 'Z' ? null : fields[18]!
     } catch {
       return null
     }

@@ -14,7 +14,7 @@ import { WhCommand } from '../command.ts'
 import { askDaemon, Dead, notRunning, type Running, select } from '../daemons.ts'
 
 /** Seconds. Taking down an interface with thousands of peers takes well under one. */
-const patience = 10
+const patience = 5
 
 export default class Down extends WhCommand {
   static override summary = 'Take a network down: remove its interface and names'
@@ -56,11 +56,10 @@ export default class Down extends WhCommand {
       const left = readJournal(os.files, paths.journal)
       if (left) {
         const quiet = createLogger(() => {})
-        const wireguard = createWireguardDriver(os.programs, quiet)
+        const wireguard = createWireguardDriver(os, quiet)
         const resolver = createResolver(os.files, os.programs, os.machine, quiet)
         await cleanup({ files: os.files, wireguard, resolver }, left, paths)
       }
-      os.files.remove(paths.lock)
     } finally {
       lock.release()
     }

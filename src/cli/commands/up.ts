@@ -82,7 +82,7 @@ Everything is checked before the machine is touched. The daemon then stays in th
 
   async #dryRun(options: Options): Promise<void> {
     const quiet = createLogger(() => {})
-    const wireguard = createWireguardDriver(os.programs, quiet)
+    const wireguard = createWireguardDriver(os, quiet)
     const loaded = load(os, options, true)
     const { network, identity, choices, notes } = await survey(os, await wireguard.links(), loaded, options)
     for (const note of notes) this.logToStderr(`wh up: ${note}`)

@@ -6,11 +6,12 @@
 import { Failure } from '../../base/failure.ts'
 import type { Logger } from '../../base/log.ts'
 import type { WallTime } from '../../base/time.ts'
-import type { Programs, Result } from '../../os/run.ts'
+import type { Os } from '../../os/index.ts'
+import type { Result } from '../../os/run.ts'
 import { parseDump, parseLinks } from './dump.ts'
 import type { ActualInterface, ActualLink, WantedInterface } from './interface.ts'
 import { configure, createKernel, formatStep, type Given, remove, type Step } from './plan.ts'
-import { startUserspace } from './userspace.ts'
+import { removeDeadSocket, startUserspace } from './userspace.ts'
 
 export type Backend = 'kernel' | 'wireguard-go'
 
@@ -21,6 +22,7 @@ export type WireguardDriver = {
   create(wanted: WantedInterface): Promise<Backend>
   /** @returns the commands that were run. */
   apply(wanted: WantedInterface, given: Given, now: WallTime): Promise<Step[]>
+  /** Removes the interface if it is there, and what a killed `wireguard-go` left of it. */
   remove(name: string): Promise<void>
 }
 
@@ -28,10 +30,11 @@ export type WireguardDriver = {
 const noKernelWireguard = /unknown device type|not supported|operation not permitted|module .*not found/i
 
 export function createWireguardDriver(
-  programs: Programs,
+  os: Pick<Os, 'programs' | 'files' | 'http'>,
   log: Logger,
   show: (step: Step) => void = () => {},
 ): WireguardDriver {
+  const { programs } = os
   async function run(step: Step): Promise<Result> {
     show(step)
     log.debug('run', { command: step.argv.slice(0, 12).join(' ') })
@@ -80,9 +83,11 @@ export function createWireguardDriver(
 
     async remove(name) {
       for (const step of remove(name)) {
+        if (!(await driver.read(name))) break
         const result = await run(step)
         if (result.code !== 0 && (await driver.read(name))) throw new Failure(explain(step, result))
       }
+      await removeDeadSocket(os, name)
     },
   }
   return driver

@@ -5,8 +5,21 @@
 
 import { Failure } from '../../base/failure.ts'
 import type { Logger } from '../../base/log.ts'
+import type { Os } from '../../os/index.ts'
 import type { Programs } from '../../os/run.ts'
 import type { Step } from './plan.ts'
+
+const socketOf = (name: string) => `/var/run/wireguard/${name}.sock`
+
+/** Is there a `wireguard-go` with this interface name, in whatever network namespace? One that was killed leaves its socket. */
+export function userspaceRuns({ files, http }: Pick<Os, 'files' | 'http'>, name: string): Promise<boolean> {
+  return files.info(socketOf(name)) ? http.listening(socketOf(name)) : Promise.resolve(false)
+}
+
+/** Removes the socket that a killed `wireguard-go` left. */
+export async function removeDeadSocket(os: Pick<Os, 'files' | 'http'>, name: string): Promise<void> {
+  if (os.files.info(socketOf(name)) && !(await userspaceRuns(os, name))) os.files.remove(socketOf(name))
+}
 
 export async function startUserspace(
   programs: Programs,

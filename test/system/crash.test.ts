@@ -1,0 +1,127 @@
+// Killed at any moment, started twice, in the way of others: afterwards `wh up` works, and `wh down` leaves nothing.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createLab, type Host, noLab } from '../lab/lab.ts'
+import { assertClean, bin, createMesh, daemonPid, file, ping, traces, wh, whOk } from './mesh.ts'
+
+const options = { skip: noLab, timeout: 300_000 }
+
+test('kill -9: the tunnel goes on, up takes it over without loss, down leaves nothing', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  for (const { host } of nodes) await whOk(host, 'up', file)
+  await ping(b, 'a.test')
+
+  await a.ok(['kill', '-9', await daemonPid(a)])
+  await ping(b, 'a.test')
+  const shown = await wh(a, 'show')
+  assert.equal(shown.code, 4)
+  assert.match(shown.err, /the daemon of test is not running; it ended without cleaning up/)
+
+  const running = b.spawn(['ping', '-i', '0.02', '-c', '100', '-W', '5', '10.0.42.2'])
+  await whOk(a, 'up', file)
+  assert.match((await running.ended).out, / 0% packet loss/)
+  const [status] = JSON.parse(await whOk(a, 'show', '--json'))
+  assert.equal(status.members[1].state, 'direct', 'the session is the same')
+
+  await a.ok(['kill', '-9', await daemonPid(a)])
+  assert.match(await whOk(a, 'down'), /was not running any more; what it had left is removed/)
+  await assertClean(a)
+  assert.equal((await wh(a, 'down')).code, 4)
+})
+
+test('a hanging daemon is ended by down', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await whOk(host, 'up', file)
+  await host.ok(['kill', '-STOP', await daemonPid(host)])
+  assert.match(await whOk(host, 'down'), /did not answer/)
+  await assertClean(host)
+})
+
+test('wireguard-go killed: reload says what is wrong, down and up mend it', options, async t => {
+  if (process.env.WG_KERNEL) return t.skip('the kernel cannot be killed')
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  for (const { host } of nodes) await whOk(host, 'up', file)
+  await a.ok(['pkill', '-9', 'wireguard-go'])
+  await a.until(['ip', '-br', 'link', 'show', 'dev', 'wh-test'], ({ code }) => code !== 0)
+  const { code, err } = await wh(a, 'reload')
+  assert.equal(code, 1)
+  assert.match(err, /interface wh-test is gone/)
+  await whOk(a, 'down')
+  await whOk(a, 'up', file)
+  await ping(a, 'b.test')
+  await whOk(a, 'down')
+  await assertClean(a)
+  assert.ok(b)
+})
+
+test('killed at any moment of up or down: up works again, and down leaves nothing', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  // the moments: each time that the daemon starts another program, in its order; strace would tell them too, a PATH does it without
+  const counter = '/run/count'
+  const wrapper =
+    '#!/bin/sh\nn=$(cat /run/count 2>/dev/null || echo 0); n=$((n+1)); echo $n >/run/count\n[ "$n" = "$(cat /run/fatal)" ] && kill -9 $PPID\nexec /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$(basename "$0")" "$@"\n'
+  await host.ok(['mkdir', '-p', '/run/bin'])
+  for (const name of ['ip', 'wg', 'wireguard-go']) await host.writeFile(`/run/bin/${name}`, wrapper, { mode: 0o755 })
+  const env = { PATH: '/run/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  let moments = 0
+  for (let fatal = 1; ; fatal++) {
+    await host.writeFile('/run/fatal', String(fatal))
+    await host.run(['rm', '-f', counter])
+    const up = await host.run([bin, 'up', file], { env, timeout: 60_000 })
+    if (up.code === 0) await host.run([bin, 'down'], { env, timeout: 60_000 })
+    // a command killed in `wh down` itself, or nothing killed at all: the end of the list
+    const count = Number((await host.run(['cat', counter])).out || 0)
+    await host.writeFile('/run/fatal', '0')
+    if (fatal % 2 === 0) {
+      await wh(host, 'down')
+    } else {
+      await whOk(host, 'up', file)
+      await whOk(host, 'down')
+    }
+    await assertClean(host)
+    moments = fatal
+    if (count < fatal) break
+  }
+  assert.ok(moments > 8, `only ${moments} moments`)
+})
+
+test('two at once: one brings it up, the other says that it is', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  const both = await Promise.all([wh(host, 'up', file), wh(host, 'up', file)])
+  assert.deepEqual(both.map(({ code }) => code).sort(), [0, 1], JSON.stringify(both))
+  assert.match(both.map(({ err }) => err).join(), /the network test is up already/)
+  await whOk(host, 'show')
+  const downs = await Promise.all([wh(host, 'down'), wh(host, 'down')])
+  assert.ok(downs.some(({ code }) => code === 0))
+  await assertClean(host)
+})
+
+test('what is not ours stays: interfaces, hosts lines, processes', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await host.ip(['link add dev wh-test type veth peer name other', 'address add 10.77.0.1/24 dev other'])
+  await host.run(['sh', '-c', 'printf "10.1.1.1 mine # comment\\n\\n\\t10.1.1.2  x" >> /etc/hosts'])
+  const before = await host.ok(['cat', '/etc/hosts'])
+  await whOk(host, 'up', file)
+  const [status] = JSON.parse(await whOk(host, 'show', '--json'))
+  assert.equal(status.interface, 'wh-test-2')
+  await whOk(host, 'down')
+  assert.equal(await host.ok(['cat', '/etc/hosts']), before)
+  assert.match((await wh(host, 'up', file, 'interface', 'wh-test')).err, /interface wh-test exists and is not ours/)
+  assert.deepEqual(
+    (await traces(host)).map(line => line.split('@')[0]),
+    ['wh-test'],
+  )
+})
