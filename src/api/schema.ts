@@ -51,7 +51,7 @@ export const Status = z.object({
 })
 
 export const Reloaded = z.object({
-  changed: z.boolean(),
+  changes: z.array(z.string()).describe('what the file changed, a sentence each'),
   commands: z.array(z.string()).describe('what was run, without secrets'),
   warnings: z.array(z.string()),
 })

@@ -11,7 +11,7 @@ import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { createResolver } from '../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
-import { formatStep, type Step } from '../drivers/wireguard/plan.ts'
+import { formatStep } from '../drivers/wireguard/plan.ts'
 import { blockId, Node } from '../node/node.ts'
 import { reportMembers } from '../node/status.ts'
 import type { Os } from '../os/index.ts'
@@ -197,9 +197,9 @@ function createHandlers(
       if (bits < network.workbit) {
         throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
       }
-      const steps: Step[] = await node.reload(network)
+      const { changes, steps } = await node.reload(network)
       return {
-        changed: steps.length > 0,
+        changes,
         commands: steps.map(formatStep),
         warnings: problems.map(problem => problem.message),
       }

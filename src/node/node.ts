@@ -23,6 +23,7 @@ import type { Given, Step } from '../drivers/wireguard/plan.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Network } from '../protocol/network/types.ts'
+import { changes } from './changes.ts'
 import { type Choices, type Desired, desired, type Identity, namesToLookUp, ownerMark } from './desired.ts'
 
 export type NodeParts = {
@@ -91,8 +92,8 @@ export class Node {
     })
   }
 
-  /** Goes over to another version of the network file. @returns the commands that were run. */
-  reload(network: Network): Promise<Step[]> {
+  /** Goes over to another version of the network file. @returns what the file changed, and the commands that were run. */
+  reload(network: Network): Promise<{ changes: string[]; steps: Step[] }> {
     const next = this.#compute(network)
     if (network.name !== this.#network.name) {
       throw new Failure(`the file now names the network ${network.name}, it was ${this.#network.name}`, {
@@ -111,7 +112,7 @@ export class Node {
       const steps = await this.#apply()
       await this.#updateNames(before)
       void this.#lookUpInBackground()
-      return steps
+      return { changes: changes(before, this.#desired), steps }
     })
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { changes } from '../../src/node/changes.ts'
 import { desired, namesToLookUp, type Resolve } from '../../src/node/desired.ts'
 import { reportMembers } from '../../src/node/status.ts'
 import { readPrivateKey } from '../../src/protocol/identity/key.ts'
@@ -10,15 +11,15 @@ const identity = { privateKey, publicKey: privateKey.publicKey() }
 const choices = { interfaceName: 'wh-test', listenPort: 20000 }
 const nowhere: Resolve = () => undefined
 
-function network(self: string) {
-  const text = `name test
+function network(self: string, edit = (text: string) => text) {
+  const text = edit(`name test
 subnet 10.0.42.0/24
 boot vps.test P17zMwXJFbBdJEn05RFIMADw9TX5_m2xgf31OgNKX3w vps.example.org
 ${self}
 trust b.test KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4 192.0.2.2:51820
 trust c.test eIix5ldvqDzOIrG9ViKTe9TSBlF4g9nUwKi20C06hFM c.example.org
 trust d.test kKZzuIm11zkBSHL9ETRwEthIBbLTvz840F_k4mhI_Hs
-`
+`)
   const { network, problems } = parseNetworkFile(text, 'net.conf')
   assert.ok(network, JSON.stringify(problems))
   return network
@@ -91,4 +92,24 @@ test('states follow the age of the handshake', () => {
       ['never seen', undefined],
     ],
   )
+})
+
+test('what a reload changed is said in words', () => {
+  const at = (conf: Parameters<typeof network>[0], edit = (text: string) => text) =>
+    desired(network(conf, edit), identity, choices, nowhere)
+  const before = at(own)
+  assert.deepEqual(changes(before, at(own)), [])
+  const edited = at(own, text =>
+    text
+      .replace('trust b.test', 'trust bb.test')
+      .replace(/^trust c\.test.*\n/m, '')
+      .replace('kKZzuIm11zkBSHL9ETRwEthIBbLTvz840F_k4mhI_Hs', 'kKZzuIm11zkBSHL9ETRwEthIBbLTvz840F_k4mhI_Hs 192.0.2.4')
+      .concat('trust e.test kMjaQQRM57yWOoXqDKxjOahOkEkOa1JF7WBpLye9dDA\n'),
+  )
+  assert.deepEqual(changes(before, edited), [
+    'removed c.test',
+    'changed bb.test: name b.test → bb.test',
+    'changed d.test: address 10.0.42.5 → 10.0.42.4, endpoint none → 192.0.2.4:62096',
+    'added e.test',
+  ])
 })

@@ -46,7 +46,7 @@ test('wireguard-go killed: reload says what is wrong, down and up mend it', opti
   if (process.env.WG_KERNEL) return t.skip('the kernel cannot be killed')
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a', 'b'])
-  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  const a = nodes[0]!.host
   for (const { host } of nodes) await whOk(host, 'up', file)
   await a.ok(['pkill', '-9', 'wireguard-go'])
   await a.until(['ip', '-br', 'link', 'show', 'dev', 'wh-test'], ({ code }) => code !== 0)
@@ -58,7 +58,6 @@ test('wireguard-go killed: reload says what is wrong, down and up mend it', opti
   await ping(a, 'b.test')
   await whOk(a, 'down')
   await assertClean(a)
-  assert.ok(b)
 })
 
 test('killed at any moment of up or down: up works again, and down leaves nothing', options, async () => {

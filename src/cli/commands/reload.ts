@@ -23,10 +23,12 @@ export default class Reload extends WhCommand {
     const selected = select(args.name)
     if (selected.length === 0 && args.name !== 'all') throw notRunning('no network is up')
     for (const running of selected) {
-      const { changed, commands, warnings } = await askDaemon(running, 'reload', {})
+      const { changes, commands, warnings } = await askDaemon(running, 'reload', {})
       for (const warning of warnings) this.logToStderr(`wh reload: ${warning}`)
       if (flags.verbose) for (const command of commands) this.logToStderr(command)
-      this.log(`${running.journal.network}: ${changed ? 'changed' : 'no change for WireGuard'}`)
+      const { network } = running.journal
+      for (const change of changes) this.log(`${network}: ${change}`)
+      if (changes.length === 0) this.log(`${network}: no change`)
     }
   }
 }

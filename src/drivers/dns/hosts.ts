@@ -53,3 +53,9 @@ export function withBlock(text: string, id: BlockId, lines: readonly string[]): 
   const begin = `${broken ? '\n' : ''}# BEGIN wh ${id}${broken ? addedBreak : ''}\n`
   return `${rest}${begin}${lines.join('\n')}\n# END wh ${id}\n`
 }
+
+/** The text without any block of ours, whatever its name. */
+export function withoutAnyBlock(text: string): string {
+  const ids = [...text.matchAll(/^# END wh (.+)$/gm)].map(match => match[1]!)
+  return ids.reduce(withoutBlock, text)
+}

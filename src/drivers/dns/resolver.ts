@@ -16,7 +16,7 @@ import type { Files } from '../../os/files.ts'
 import type { Machine } from '../../os/machine.ts'
 import type { Programs } from '../../os/run.ts'
 import { reverseDomains, type Zone } from '../../protocol/naming/zone.ts'
-import { type BlockId, withBlock, withoutBlock } from './hosts.ts'
+import { type BlockId, withBlock, withoutAnyBlock, withoutBlock } from './hosts.ts'
 
 export type Mechanism = 'systemd-resolved' | 'hosts file'
 
@@ -117,7 +117,7 @@ export function createResolver(files: Files, programs: Programs, machine: Machin
       if (!inNamespace) return
       files.folder(dirname(inNamespace), 0o755)
       const before = files.read(inNamespace, 'latin1')
-      edit(inNamespace, before ?? '', change(before ?? text))
+      edit(inNamespace, before ?? '', change(before ?? withoutAnyBlock(text)))
     },
 
     clear(id) {
@@ -128,7 +128,7 @@ export function createResolver(files: Files, programs: Programs, machine: Machin
       if (!inNamespace || before === null) return
       const rest = withoutBlock(before, id)
       // what is left is the copy that `set` began with: without the file, `ip netns exec` shows the same
-      if (rest !== before && rest === files.read(hostsFile, 'latin1')) files.remove(inNamespace)
+      if (rest !== before && rest === withoutAnyBlock(text ?? '')) files.remove(inNamespace)
       else edit(inNamespace, before, rest)
     },
   }

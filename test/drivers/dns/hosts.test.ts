@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { withBlock, withoutBlock } from '../../../src/drivers/dns/hosts.ts'
+import { withBlock, withoutAnyBlock, withoutBlock } from '../../../src/drivers/dns/hosts.ts'
 
 const before = '127.0.0.1 localhost\n# mine\n'
 const id = 'test KJ7YGrBe'
@@ -55,4 +55,9 @@ test('law: two nodes do not touch one another', () => {
       assert.equal(withoutBlock(withoutBlock(both, 'two AAAA'), id), text)
     }),
   )
+})
+
+test('all blocks can be removed at once', () => {
+  const all = withBlock(withBlock(before, id, ['10.0.42.2 b']), 'home (x) BBBB', ['10.0.43.2 b'])
+  assert.equal(withoutAnyBlock(all), before)
 })
