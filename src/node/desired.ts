@@ -8,7 +8,6 @@ import type { WantedInterface, WantedPeer } from '../drivers/wireguard/interface
 import { overlayPrefix } from '../protocol/identity/address.ts'
 import type { PrivateKey, PublicKey } from '../protocol/identity/key.ts'
 import { createZone, type Zone } from '../protocol/naming/zone.ts'
-import { members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 
 export type Identity = { readonly privateKey: PrivateKey; readonly publicKey: PublicKey }
@@ -65,8 +64,14 @@ function wantedPeer(member: Member, reachable: boolean, resolve: Resolve): Wante
   }
 }
 
-export function desired(network: Network, identity: Identity, choices: Choices, resolve: Resolve): Desired {
-  const all = members(network)
+/** @param all `members(network)` */
+export function desired(
+  network: Network,
+  all: readonly Member[],
+  identity: Identity,
+  choices: Choices,
+  resolve: Resolve,
+): Desired {
   const self = all.find(member => member.key === identity.publicKey && member.role !== 'alias') ?? null
   const peers = all.filter(member => member !== self && member.role !== 'alias')
   return {

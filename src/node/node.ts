@@ -22,7 +22,8 @@ import type { ActualInterface } from '../drivers/wireguard/interface.ts'
 import type { Given, Step } from '../drivers/wireguard/plan.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
-import type { Network } from '../protocol/network/types.ts'
+import { members } from '../protocol/network/members.ts'
+import type { Member, Network } from '../protocol/network/types.ts'
 import { changes } from './changes.ts'
 import { type Choices, type Desired, desired, type Identity, namesToLookUp, ownerMark } from './desired.ts'
 
@@ -68,7 +69,7 @@ export class Node {
     this.#identity = identity
     this.#choices = choices
     this.#network = network
-    this.#desired = this.#compute(network)
+    this.#desired = this.#compute(network, members(network))
   }
 
   /** Configures the machine. After a failure, nothing of it is left. */
@@ -93,8 +94,8 @@ export class Node {
   }
 
   /** Goes over to another version of the network file. @returns what the file changed, and the commands that were run. */
-  reload(network: Network): Promise<{ changes: string[]; steps: Step[] }> {
-    const next = this.#compute(network)
+  async reload(network: Network): Promise<{ changes: string[]; steps: Step[] }> {
+    const next = this.#compute(network, members(network))
     if (network.name !== this.#network.name) {
       throw new Failure(`the file now names the network ${network.name}, it was ${this.#network.name}`, {
         remedy: `wh down ${this.#network.name}, then wh up the file`,
@@ -108,7 +109,7 @@ export class Node {
     return this.#exclusively(async () => {
       const before = this.#desired
       this.#network = network
-      this.#desired = this.#compute(network)
+      this.#desired = this.#compute(network, next.members)
       const steps = await this.#apply()
       await this.#updateNames(before)
       void this.#lookUpInBackground()
@@ -144,8 +145,8 @@ export class Node {
     return next
   }
 
-  #compute(network: Network): Desired {
-    return desired(network, this.#identity, this.#choices, host => this.#addresses.get(host))
+  #compute(network: Network, all: readonly Member[]): Desired {
+    return desired(network, all, this.#identity, this.#choices, host => this.#addresses.get(host))
   }
 
   #warn(topic: string, message: string): void {
@@ -250,7 +251,7 @@ export class Node {
     )
     await this.#exclusively(async () => {
       if (this.#stopped || !this.#desired.interface) return
-      this.#desired = this.#compute(this.#network)
+      this.#desired = this.#compute(this.#network, this.#desired.members)
       await this.#apply()
       this.#warnings.delete('refresh')
     })

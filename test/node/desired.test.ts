@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { changes } from '../../src/node/changes.ts'
-import { desired, namesToLookUp, type Resolve } from '../../src/node/desired.ts'
+import { desired as desiredOf, namesToLookUp, type Resolve } from '../../src/node/desired.ts'
 import { reportMembers } from '../../src/node/status.ts'
 import { readPrivateKey } from '../../src/protocol/identity/key.ts'
+import { members } from '../../src/protocol/network/members.ts'
 import { parseNetworkFile } from '../../src/protocol/network/parse.ts'
+import type { Network } from '../../src/protocol/network/types.ts'
 
 const privateKey = readPrivateKey('kLfotsCIfB/7OcDGeLenptfy2Dzav9wmVZjVQ0Gvnk0=').ok!
 const identity = { privateKey, publicKey: privateKey.publicKey() }
 const choices = { interfaceName: 'wh-test', listenPort: 20000 }
+const desired = (file: Network, resolve: Resolve) => desiredOf(file, members(file), identity, choices, resolve)
 const nowhere: Resolve = () => undefined
 
 function network(self: string, edit = (text: string) => text) {
@@ -27,7 +30,7 @@ trust d.test kKZzuIm11zkBSHL9ETRwEthIBbLTvz840F_k4mhI_Hs
 const own = `trust a.test ${identity.publicKey}`
 
 test('peers get both addresses, and an endpoint as soon as there is an address for it', () => {
-  const wanted = desired(network(own), identity, choices, nowhere).interface!
+  const wanted = desired(network(own), nowhere).interface!
   assert.deepEqual(
     wanted.peers.map(({ endpoint, keepalive, allowedIps }) => [allowedIps[0], endpoint?.host, keepalive]),
     [
@@ -36,13 +39,12 @@ test('peers get both addresses, and an endpoint as soon as there is an address f
       ['10.0.42.5/32', undefined, 0],
     ],
   )
-  const later = desired(network(own), identity, choices, name => (name === 'c.example.org' ? '192.0.2.3' : undefined))
-    .interface!
+  const later = desired(network(own), name => (name === 'c.example.org' ? '192.0.2.3' : undefined)).interface!
   assert.deepEqual(later.peers[1]!.endpoint, { host: '192.0.2.3', port: 62096 })
 })
 
 test('a node that others can reach keeps no mapping alive', () => {
-  const wanted = desired(network(`${own} 192.0.2.1`), identity, choices, nowhere).interface!
+  const wanted = desired(network(`${own} 192.0.2.1`), nowhere).interface!
   assert.deepEqual(
     wanted.peers.map(peer => peer.keepalive),
     [0, 0, 0],
@@ -50,25 +52,25 @@ test('a node that others can reach keeps no mapping alive', () => {
 })
 
 test('the interface has both overlay addresses, with the length of their networks', () => {
-  const wanted = desired(network(own), identity, choices, nowhere).interface!
+  const wanted = desired(network(own), nowhere).interface!
   assert.equal(wanted.addresses[0], '10.0.42.2/24')
   assert.match(wanted.addresses[1]!, /^fd[0-9a-f:]+\/48$/)
   assert.equal(wanted.owner, 'wh test QlAUVENu')
 })
 
 test('a key in nobody’s file has no interface; so has an alias', () => {
-  assert.equal(desired(network(''), identity, choices, nowhere).interface, null)
-  assert.equal(desired(network(`alias a.test ${identity.publicKey}`), identity, choices, nowhere).interface, null)
+  assert.equal(desired(network(''), nowhere).interface, null)
+  assert.equal(desired(network(`alias a.test ${identity.publicKey}`), nowhere).interface, null)
 })
 
 test('only names are looked up, and not our own', () => {
-  const { members, self } = desired(network(`${own} me.example.org`), identity, choices, nowhere)
+  const { members, self } = desired(network(`${own} me.example.org`), nowhere)
   assert.deepEqual(namesToLookUp(members, self), ['c.example.org'])
 })
 
 test('states follow the age of the handshake', () => {
   const now = 1_800_000_000_000
-  const wanted = desired(network(own), identity, choices, nowhere)
+  const wanted = desired(network(own), nowhere)
   const peer = { allowedIps: [], received: 1, sent: 2, keepalive: 0 }
   const keys = wanted.interface!.peers.map(({ key }) => key)
   const report = reportMembers(
@@ -96,7 +98,7 @@ test('states follow the age of the handshake', () => {
 
 test('what a reload changed is said in words', () => {
   const at = (conf: Parameters<typeof network>[0], edit = (text: string) => text) =>
-    desired(network(conf, edit), identity, choices, nowhere)
+    desired(network(conf, edit), nowhere)
   const before = at(own)
   assert.deepEqual(changes(before, at(own)), [])
   const edited = at(own, text =>

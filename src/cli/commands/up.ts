@@ -12,6 +12,7 @@ import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
 import { bare, configure, createKernel, formatStep } from '../../drivers/wireguard/plan.ts'
 import { desired } from '../../node/desired.ts'
 import { systemOs as os } from '../../os/index.ts'
+import { members } from '../../protocol/network/members.ts'
 import { WhCommand } from '../command.ts'
 
 export default class Up extends WhCommand {
@@ -86,7 +87,7 @@ Everything is checked before the machine is touched. The daemon then stays in th
     const loaded = load(os, options, true)
     const { network, identity, choices, notes } = await survey(os, await wireguard.links(), loaded, options)
     for (const note of notes) this.logToStderr(`wh up: ${note}`)
-    const wanted = desired(network, identity, choices, () => undefined).interface
+    const wanted = desired(network, members(network), identity, choices, () => undefined).interface
     if (!wanted) return
     const there = await wireguard.read(wanted.name)
     const steps = [

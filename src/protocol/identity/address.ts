@@ -17,8 +17,9 @@ export function overlayPrefix(networkName: string): Prefix {
   return { address, length: 48, family: 6 }
 }
 
-export function overlayIPv6(key: PublicKey, networkName: string): Address {
-  const network = addressBytes(overlayPrefix(networkName).address).subarray(0, 6)
+/** @param prefix `overlayPrefix(networkName)`, where many keys of one network follow one another */
+export function overlayIPv6(key: PublicKey, networkName: string, prefix = overlayPrefix(networkName)): Address {
+  const network = addressBytes(prefix.address).subarray(0, 6)
   const hash = blake2b(concatBytes(publicKeyBytes(key), utf8ToBytes(networkName)), { dkLen: 32 })
   return addressOf(concatBytes(network, hash.subarray(0, 10)))
 }

@@ -5,7 +5,7 @@
  */
 
 import { type Address, fromNumber, type Prefix, parseAddress, toNumber } from '../../base/ip.ts'
-import { overlayIPv6 } from '../identity/address.ts'
+import { overlayIPv6, overlayPrefix } from '../identity/address.ts'
 import type { Member, Network, NodeEntry } from './types.ts'
 
 const firstHost = 2
@@ -21,10 +21,11 @@ export function members(network: Network): Member[] {
   const entries = network.nodes.filter(isMember)
   const addresses = network.subnet ? automaticAddresses(entries, network.subnet) : []
   const boot = new Map(network.nodes.filter(({ role }) => role === 'boot').map(({ key, endpoint }) => [key, endpoint]))
+  const prefix = overlayPrefix(network.name)
   return entries.map(({ role, key, hostname, endpoint: own }, index) => {
     const ipv4 = addresses[index]
     const endpoint = own ?? boot.get(key)
-    const ipv6 = overlayIPv6(key, network.name)
+    const ipv6 = overlayIPv6(key, network.name, prefix)
     return { role, key, ...(hostname && { hostname }), ...(ipv4 && { ipv4 }), ipv6, ...(endpoint && { endpoint }) }
   })
 }
