@@ -1,6 +1,7 @@
 // What a machine can be like: a bind-mounted hosts file, a full disk, systemd-resolved, named namespaces, no root, others in the way.
 
 import assert from 'node:assert/strict'
+import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { createLab, type Host, noLab } from '../lab/lab.ts'
 import { noResolved, startResolved } from '../lab/resolved.ts'
@@ -121,7 +122,11 @@ test('without root each command says so, and nothing happens', options, async ()
   await using lab = await createLab()
   const host = await oneHost(lab)
   await host.ok(['cp', file, '/run/net.conf'])
-  const nobody = (...args: string[]) => host.run(['setpriv', '--reuid=65534', '--clear-groups', bin, ...args])
+  // the checkout may stand where only root can go
+  await host.ok(['mkdir', '/run/checkout'])
+  await host.ok(['mount', '--bind', dirname(dirname(bin)), '/run/checkout'])
+  const nobody = (...args: string[]) =>
+    host.run(['setpriv', '--reuid=65534', '--clear-groups', '/run/checkout/bin/wh', ...args])
   for (const args of [['up', '/run/net.conf'], ['down'], ['reload']]) {
     const { code, err } = await nobody(...args)
     assert.equal(code, 3, err)
