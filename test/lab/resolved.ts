@@ -17,8 +17,16 @@ import type { Program } from './program.ts'
 const exec = promisify(execFile)
 const cache = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/wh-lab`
 const program = '/usr/lib/systemd/systemd-resolved'
-// the library too: systemd's programs want it in exactly their own version
-const packages = ['systemd-resolved', 'libnss-resolve', 'libsystemd-shared']
+// libraries too: systemd's programs want theirs in exactly their own version, and a bare machine lacks some that it needs
+const packages = [
+  'systemd-resolved',
+  'libnss-resolve',
+  'libsystemd-shared',
+  'libip4tc2',
+  'libkmod2',
+  'libapparmor1',
+  'libseccomp2',
+]
 
 const busConfig = `<busconfig>
   <type>system</type>
@@ -91,7 +99,8 @@ ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf`
 /** The folder to lay over /usr; undefined where the machine has resolved itself. */
 async function unpacked(): Promise<string | undefined> {
   if (existsSync(program)) return undefined
-  const layer = `${cache}/resolved/usr`
+  const tree = `${cache}/resolved-${packages.length}`
+  const layer = `${tree}/usr`
   if (existsSync(layer)) return layer
   await mkdir(cache, { recursive: true })
   const work = await mkdtemp(`${cache}/resolved.`)
@@ -102,7 +111,7 @@ async function unpacked(): Promise<string | undefined> {
     }
     // /lib is a link to /usr/lib on the machine, and a folder in the package
     await cp(`${work}/root/lib`, `${work}/root/usr/lib`, { recursive: true })
-    await rename(`${work}/root`, `${cache}/resolved`).catch(error => {
+    await rename(`${work}/root`, tree).catch(error => {
       if (!existsSync(layer)) throw error // else somebody was faster
     })
     return layer
