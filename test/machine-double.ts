@@ -25,7 +25,7 @@ export type MachineDouble = Os & { ran: string[]; at: Map<string, string> }
 const coded = (code: string) => Object.assign(new Error(`${code}: made by the test`), { code })
 
 export function machineDouble(options: MachineOptions = {}): MachineDouble {
-  const at = new Map(Object.entries(options.files ?? {}))
+  const at = new Map(Object.entries({ '/proc/sys/net/ipv6/conf/default/disable_ipv6': '0\n', ...options.files }))
   const ran: string[] = []
   const random = [...(options.random ?? [])]
   return {

@@ -131,6 +131,11 @@ function checkSubnets(links: readonly ActualLink[], network: Network, interfaceN
   }
 }
 
+/** What a new interface will have (ip-sysctl); the file is not there where the kernel has no IPv6 at all. */
+function hasIPv6(os: Os): boolean {
+  return os.files.read('/proc/sys/net/ipv6/conf/default/disable_ipv6')?.trim() === '0'
+}
+
 async function portIsFree(os: Os, port: number): Promise<boolean> {
   for (const address of ['0.0.0.0', '::']) {
     try {
@@ -207,7 +212,7 @@ export async function survey(
 ): Promise<Prepared> {
   const { network, identity, self, owner } = loaded
   if (options.interface !== undefined) checkInterfaceName(options.interface)
-  if (!self) return { ...loaded, choices: { interfaceName: '', listenPort: 0 } }
+  if (!self) return { ...loaded, choices: { interfaceName: '', listenPort: 0, portGiven: false, ipv6: true } }
   const interfaceName = await chooseInterface(os, links, network, owner, options.interface)
   checkSubnets(links, network, interfaceName)
   const running = links.some(link => link.name === interfaceName && link.owner === owner)
@@ -218,6 +223,11 @@ export async function survey(
       `listen-port ${options.listenPort} differs from the port ${self.endpoint.port} that the file tells the others`,
     )
   }
-  const choices = { interfaceName, listenPort: port }
+  const ipv6 = hasIPv6(os)
+  if (!ipv6) notes.push('IPv6 is switched off on this machine: members are reached by their IPv4 addresses only')
+  if (!ipv6 && !network.subnet) {
+    throw new Failure('the network has no subnet, and IPv6 is switched off on this machine: it would have no address')
+  }
+  const choices = { interfaceName, listenPort: port, portGiven: options.listenPort !== undefined, ipv6 }
   return { ...loaded, notes, choices, ...(store === undefined ? {} : { store }) }
 }

@@ -13,7 +13,14 @@ import type { Member, Network } from '../protocol/network/types.ts'
 export type Identity = { readonly privateKey: PrivateKey; readonly publicKey: PublicKey }
 
 /** What was decided once, when the node started. */
-export type Choices = { readonly interfaceName: string; readonly listenPort: number }
+export type Choices = {
+  readonly interfaceName: string
+  readonly listenPort: number
+  /** The port was said on the command line, and the file has no say in it. */
+  readonly portGiven: boolean
+  /** This machine has IPv6. Where it is switched off, the overlay's IPv6 addresses could be neither set nor reached. */
+  readonly ipv6: boolean
+}
 
 export type Desired = {
   /** `null`: this node is in nobody's file, a helper, and has no interface. */
@@ -38,10 +45,10 @@ export function ownerMark(network: Network, key: PublicKey): string {
   return `wh ${network.name} ${key.slice(0, 8)}`
 }
 
-function ownAddresses(network: Network, self: Member): string[] {
+function ownAddresses(network: Network, self: Member, ipv6: boolean): string[] {
   const addresses: string[] = []
   if (self.ipv4 !== undefined && network.subnet) addresses.push(`${self.ipv4}/${network.subnet.length}`)
-  return [...addresses, `${self.ipv6}/${overlayPrefix(network.name).length}`]
+  return ipv6 ? [...addresses, `${self.ipv6}/${overlayPrefix(network.name).length}`] : addresses
 }
 
 export type Resolve = (host: string) => Address | undefined
@@ -86,9 +93,9 @@ export function desired(
       name: choices.interfaceName,
       owner: ownerMark(network, identity.publicKey),
       privateKey: identity.privateKey,
-      listenPort: choices.listenPort,
+      listenPort: choices.portGiven ? choices.listenPort : (self.endpoint?.port ?? choices.listenPort),
       mtu,
-      addresses: ownAddresses(network, self),
+      addresses: ownAddresses(network, self, choices.ipv6),
       peers: peers.map(peer => wantedPeer(peer, self.endpoint !== undefined, resolve)),
     },
   }

@@ -189,7 +189,10 @@ export class Node {
       zone: this.#desired.zone,
       networkName: this.#network.name,
       blockId: blockId(this.#network, this.#identity.publicKey),
-      hostLines: hostLines(this.#desired.members.filter(member => member.role !== 'alias')),
+      hostLines: hostLines(
+        this.#desired.members.filter(member => member.role !== 'alias'),
+        address => this.#choices.ipv6 || familyOf(address) === 4,
+      ),
       servers: this.#dnsAddresses,
     })
   }

@@ -39,7 +39,7 @@ async function refusal(...args: Parameters<typeof prepare>): Promise<string> {
 
 test('a fresh machine: default key, default name, a random port that will be kept', async () => {
   const { choices, self, store, notes } = await prepare({ random: [23456] })
-  assert.deepEqual(choices, { interfaceName: 'wh-test', listenPort: 23456 })
+  assert.deepEqual(choices, { interfaceName: 'wh-test', listenPort: 23456, portGiven: false, ipv6: true })
   assert.equal(self?.hostname, 'a.test')
   assert.equal(store, path)
   assert.deepEqual(notes, [])
@@ -179,4 +179,13 @@ test('refused: a port that is taken', async () => {
     await refusal({ portsTaken: [5000] }, { listenPort: 5000 }),
     /^UDP port 5000 is taken by another program\ngive another/,
   )
+})
+
+test('without IPv6 the network lives on IPv4, and one without IPv4 is refused', async () => {
+  const off = { '/proc/sys/net/ipv6/conf/default/disable_ipv6': '1\n' }
+  const { choices, notes } = await prepare({ files: off })
+  assert.equal(choices.ipv6, false)
+  assert.match(notes.join(), /IPv6 is switched off/)
+  const files = { ...off, [file]: conf().replace('subnet 10.0.42.0/24\n', '') }
+  assert.match(await refusal({ files }), /^the network has no subnet, and IPv6 is switched off/)
 })

@@ -10,7 +10,7 @@ import type { Network } from '../../src/protocol/network/types.ts'
 
 const privateKey = readPrivateKey('kLfotsCIfB/7OcDGeLenptfy2Dzav9wmVZjVQ0Gvnk0=').ok!
 const identity = { privateKey, publicKey: privateKey.publicKey() }
-const choices = { interfaceName: 'wh-test', listenPort: 20000 }
+const choices = { interfaceName: 'wh-test', listenPort: 20000, portGiven: false, ipv6: true }
 const desired = (file: Network, resolve: Resolve) => desiredOf(file, members(file), identity, choices, resolve)
 const nowhere: Resolve = () => undefined
 
@@ -114,4 +114,19 @@ test('what a reload changed is said in words', () => {
     'changed d.test: address 10.0.42.5 → 10.0.42.4, endpoint none → 192.0.2.4:62096',
     'added e.test',
   ])
+})
+
+test('the port follows the file, unless it was said on the command line', () => {
+  const file = network(`${own} 192.0.2.1:4000`)
+  const port = (portGiven: boolean) =>
+    desiredOf(file, members(file), identity, { ...choices, portGiven }, nowhere).interface!.listenPort
+  assert.equal(port(false), 4000)
+  assert.equal(port(true), 20000)
+  assert.equal(desired(network(own), nowhere).interface!.listenPort, 20000)
+})
+
+test('where IPv6 is off, none is set', () => {
+  const file = network(own)
+  const wanted = desiredOf(file, members(file), identity, { ...choices, ipv6: false }, nowhere).interface!
+  assert.deepEqual(wanted.addresses, ['10.0.42.2/24'])
 })

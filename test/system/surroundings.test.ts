@@ -206,3 +206,33 @@ test('an endpoint may be a name that appears later', options, async () => {
   await b.host.until(['wg', 'show', 'wh-test', 'endpoints'], ({ out }) => out.includes('192.0.2.1:51820'))
   await ping(b.host, 'a.test')
 })
+
+test('a machine with IPv6 switched off takes part by IPv4', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  await a.run(['sh', '-c', 'for i in all default; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done'])
+  const { code, err } = await wh(a, 'up', file)
+  assert.equal(code, 0, err)
+  assert.match(err, /IPv6 is switched off on this machine/)
+  await whOk(b, 'up', file)
+  await ping(a, 'b.test')
+  await ping(b, 'a.test', '-4')
+  await whOk(a, 'down')
+  await assertClean(a)
+})
+
+test('a reload moves the port of this node to where the file says it is', options, async () => {
+  await using lab = await createLab()
+  const { nodes, text } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  for (const { host } of nodes) await whOk(host, 'up', file)
+  await ping(b, 'a.test')
+  for (const { host } of nodes) {
+    await host.writeFile(file, text.replace('192.0.2.1:51820', '192.0.2.1:4000'))
+    await whOk(host, 'reload')
+  }
+  assert.equal(await a.ok(['wg', 'show', 'wh-test', 'listen-port']), '4000\n')
+  assert.match(await b.ok(['wg', 'show', 'wh-test', 'endpoints']), /192\.0\.2\.1:4000/)
+  await ping(b, 'a.test')
+})

@@ -8,6 +8,7 @@
  * The block stands at the end. Where the file did not end with a line break, the first mark says that one was added.
  */
 
+import type { Address } from '../../base/ip.ts'
 import type { Member } from '../../protocol/network/types.ts'
 
 /** What names the block: network and the first characters of the node's key, so that two nodes of a network can share a file. */
@@ -15,10 +16,12 @@ export type BlockId = string
 
 const addedBreak = ' (line break added)'
 
-export function hostLines(members: readonly Member[]): string[] {
+/** @param reachable the addresses that this machine can reach: not IPv6 where it has none */
+export function hostLines(members: readonly Member[], reachable: (address: Address) => boolean): string[] {
   return members.flatMap(({ hostname, ipv4, ipv6 }) => {
     if (hostname === undefined) return []
-    return [...(ipv4 === undefined ? [] : [`${ipv4}\t${hostname}`]), `${ipv6}\t${hostname}`]
+    const addresses = [ipv4, ipv6].filter(address => address !== undefined && reachable(address))
+    return addresses.map(address => `${address}\t${hostname}`)
   })
 }
 
