@@ -46,7 +46,9 @@ export abstract class WhCommand extends Command {
       return
     }
     if (error instanceof Errors.CLIError && !(error instanceof Errors.ExitError)) {
-      this.logToStderr(`wh ${this.id}: ${error.message.split('\n')[0]}`)
+      // oclif writes for a wide screen: a heading, then columns
+      const [message] = error.message.replace(/\s+/g, ' ').split(' See more help with')
+      this.logToStderr(`wh ${this.id}: ${message}`)
       this.logToStderr(`  wh ${this.id} --help shows how it is used`)
       process.exitCode = exit.usage
       return

@@ -14,7 +14,8 @@ const pjson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.
 pjson.oclif.commands.target = `./${import.meta.url.endsWith('.ts') ? 'src/cli/index.ts' : 'dist/cli/index.js'}`
 
 const argv = process.argv.slice(2)
-// `wh up help` worked in WireHub, and `wh help up` works in oclif
+// people type `wh help up`, and `wh up help` worked in WireHub
+if (argv[0] === 'help') argv.splice(0, 2, ...argv.slice(1, 2), '--help')
 if (argv[1] === 'help') argv.splice(1, 1, '--help')
 
 // a reader that closes the pipe early (`wh show | head -1`) is no error

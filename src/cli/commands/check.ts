@@ -15,13 +15,13 @@ export default class Check extends WhCommand {
   static override description =
     'Prints the members as a table, or every error with its line and what to write instead. Changes nothing and asks nobody.'
   static override examples = ['<%= config.bin %> check net.conf', '<%= config.bin %> check net.yaml json']
-  static override args = { file: Args.string({ ignoreStdin: true, required: true, description: 'network file' }) }
+  static override args = { FILE: Args.string({ ignoreStdin: true, required: true, description: 'network file' }) }
   static override flags = { json: Flags.boolean({ description: 'print network, members and problems as JSON' }) }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Check)
-    const text = readText(systemFiles, args.file)
-    const { network, problems } = parseNetworkFile(text, args.file)
+    const text = readText(systemFiles, args.FILE)
+    const { network, problems } = parseNetworkFile(text, args.FILE)
     const found = network ? members(network) : []
     if (!network) process.exitCode = exit.failed
     if (flags.json) {
@@ -29,8 +29,8 @@ export default class Check extends WhCommand {
       return
     }
     if (network) this.log(found.length > 0 ? membersTable(found, network) : 'no members')
-    if (problems.length > 0) this.logToStderr(formatProblems(problems, args.file, text))
+    if (problems.length > 0) this.logToStderr(formatProblems(problems, args.FILE, text))
     const errors = problems.filter(({ severity }) => severity === 'error').length
-    if (errors > 0) this.logToStderr(`${counted(errors, 'error')} in ${args.file}`)
+    if (errors > 0) this.logToStderr(`${counted(errors, 'error')} in ${args.FILE}`)
   }
 }

@@ -21,13 +21,13 @@ export default class Down extends WhCommand {
   static override description =
     'Also removes what a daemon left that was killed. Without a name: the only network that is up.'
   static override examples = ['<%= config.bin %> down', '<%= config.bin %> down wh-test', '<%= config.bin %> down all']
-  static override args = { name: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
+  static override args = { NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
 
   async run(): Promise<void> {
     const { args } = await this.parse(Down)
     requireRoot(os, 'wh down')
-    const selected = select(args.name)
-    if (selected.length === 0 && args.name !== 'all') throw notRunning('no network is up')
+    const selected = select(args.NAME)
+    if (selected.length === 0 && args.NAME !== 'all') throw notRunning('no network is up')
     for (const running of selected) await this.#down(running)
   }
 

@@ -13,7 +13,7 @@ export default class Fmt extends WhCommand {
   static override description =
     'Prints the result. With write, the file itself is replaced; with another syntax, the result is written beside it with the other extension. Comments and the order of nodes stay. A file with errors is refused.'
   static override examples = ['<%= config.bin %> fmt net.conf', '<%= config.bin %> fmt net.conf to yaml write']
-  static override args = { file: Args.string({ ignoreStdin: true, required: true, description: 'network file' }) }
+  static override args = { FILE: Args.string({ ignoreStdin: true, required: true, description: 'network file' }) }
   static override flags = {
     to: Flags.string({ options: ['conf', 'yaml'], description: 'syntax of the result; default is that of the file' }),
     write: Flags.boolean({ description: 'write a file instead of printing' }),
@@ -21,18 +21,18 @@ export default class Fmt extends WhCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Fmt)
-    const { document, text } = readNetworkFile(files, args.file)
+    const { document, text } = readNetworkFile(files, args.FILE)
     const to = (flags.to ?? document.syntax) as Syntax
     const formatted = to === 'yaml' ? formatYaml(document) : formatConf(document)
     if (!flags.write) {
       process.stdout.write(formatted)
     } else if (to !== document.syntax) {
-      const beside = `${args.file.replace(syntaxOf(args.file) === 'yaml' ? /\.ya?ml$/i : /\.conf$/i, '')}.${to}`
-      write(beside, () => files.create(beside, formatted, modeOf(args.file)))
+      const beside = `${args.FILE.replace(syntaxOf(args.FILE) === 'yaml' ? /\.ya?ml$/i : /\.conf$/i, '')}.${to}`
+      write(beside, () => files.create(beside, formatted, modeOf(args.FILE)))
       this.log(`wrote ${beside}`)
     } else if (formatted !== text) {
-      modeOf(args.file)
-      write(args.file, () => files.write(args.file, formatted))
+      modeOf(args.FILE)
+      write(args.FILE, () => files.write(args.FILE, formatted))
     }
   }
 }

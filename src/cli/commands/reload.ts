@@ -14,14 +14,14 @@ export default class Reload extends WhCommand {
     '<%= config.bin %> reload test',
     '<%= config.bin %> reload all -v',
   ]
-  static override args = { name: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
+  static override args = { NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
   static override flags = { verbose: Flags.boolean({ char: 'v', description: 'show the commands that were run' }) }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Reload)
     requireRoot(os, 'wh reload')
-    const selected = select(args.name)
-    if (selected.length === 0 && args.name !== 'all') throw notRunning('no network is up')
+    const selected = select(args.NAME)
+    if (selected.length === 0 && args.NAME !== 'all') throw notRunning('no network is up')
     for (const running of selected) {
       const { changes, commands, warnings } = await askDaemon(running, 'reload', {})
       for (const warning of warnings) this.logToStderr(`wh reload: ${warning}`)

@@ -14,7 +14,7 @@ export default class Resolve extends WhCommand {
     '<%= config.bin %> resolve b.test --json',
   ]
   static override args = {
-    name: Args.string({ ignoreStdin: true, required: true, description: 'hostname, public key or overlay address' }),
+    NAME: Args.string({ ignoreStdin: true, required: true, description: 'hostname, public key or overlay address' }),
   }
   static override flags = { json: Flags.boolean({ description: 'for scripts' }) }
 
@@ -23,18 +23,18 @@ export default class Resolve extends WhCommand {
     const networks = allNetworks()
     if (networks.length === 0) throw notRunning('no network is up')
     for (const running of networks) {
-      const found = await this.#ask(running, args.name)
+      const found = await this.#ask(running, args.NAME)
       if (!found) continue
       if (flags.json) {
         this.log(JSON.stringify({ network: running.journal.network, ...found }, null, 2))
         return
       }
-      const isAddress = args.name === found.ipv4 || args.name.toLowerCase() === found.ipv6
+      const isAddress = args.NAME === found.ipv4 || args.NAME.toLowerCase() === found.ipv6
       const lines = isAddress ? [found.hostname ?? found.key] : [found.ipv4, found.ipv6]
       for (const line of lines) if (line !== undefined) this.log(line)
       return
     }
-    throw new Failure(`${args.name} is no member of ${networks.map(({ journal }) => journal.network).join(', ')}`, {
+    throw new Failure(`${args.NAME} is no member of ${networks.map(({ journal }) => journal.network).join(', ')}`, {
       exit: exit.failed,
     })
   }

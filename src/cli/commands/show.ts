@@ -10,20 +10,19 @@ import { printStatus } from '../print/status.ts'
 export default class Show extends WhCommand {
   static override summary = 'Show networks that are up, their members, paths and traffic'
   static override description =
-    `States of a member: direct (a session is alive), relayed, silent (its session has expired), never seen.
-Without a name: all networks.`
+    'States of a member: direct (a session is alive), relayed, silent (its session has expired), never seen. Without a name: all networks.'
   static override examples = [
     '<%= config.bin %> show',
     '<%= config.bin %> show wh-test',
     '<%= config.bin %> show all --json',
   ]
-  static override args = { name: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
+  static override args = { NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
   static override flags = { json: Flags.boolean({ description: 'for scripts: an array of networks' }) }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Show)
     const statuses = []
-    for (const running of select(args.name ?? 'all')) {
+    for (const running of select(args.NAME ?? 'all')) {
       try {
         statuses.push(await askDaemon(running, 'status', {}))
       } catch (error) {
@@ -36,7 +35,10 @@ Without a name: all networks.`
       this.log(JSON.stringify(statuses, null, 2))
       return
     }
-    if (statuses.length === 0 && process.exitCode === undefined) this.log('no network is up; wh up FILE brings one up')
+    if (statuses.length === 0) {
+      if (process.exitCode === undefined) this.log('no network is up; wh up FILE brings one up')
+      return
+    }
     this.log(statuses.map(status => printStatus(status, os.clock.wall())).join('\n\n'))
   }
 }

@@ -17,19 +17,17 @@ import { WhCommand } from '../command.ts'
 
 export default class Up extends WhCommand {
   static override summary = 'Bring a network up: create the WireGuard interface, its peers and the names'
-  static override description =
-    `The private key of this node is the one given, or private.key beside the network file, or
-/etc/wirehub/private.key. A node whose key is not in the file runs as a helper, without an interface.
-
-Everything is checked before the machine is touched. The daemon then stays in the background; its log is in
-/var/log/wirehub/NETWORK.log.`
+  static override description = [
+    'The private key of this node is the one given, or private.key beside the network file, or /etc/wirehub/private.key. A node whose key is not in the file runs as a helper, without an interface.',
+    'Everything is checked before the machine is touched. The daemon then stays in the background; its log is /var/log/wirehub/NETWORK.log.',
+  ].join('\n\n')
   static override examples = [
     '<%= config.bin %> up ./net.conf',
     '<%= config.bin %> up ./net.conf private-key ./sk interface wg-home listen-port 51820',
     '<%= config.bin %> up ./net.conf --dry-run',
     '<%= config.bin %> up /etc/wirehub/home.conf foreground',
   ]
-  static override args = { file: Args.string({ ignoreStdin: true, required: true, description: 'the network file' }) }
+  static override args = { FILE: Args.string({ ignoreStdin: true, required: true, description: 'the network file' }) }
   static override flags = {
     'private-key': Flags.string({ description: 'file with the private key of this node', helpValue: 'FILE' }),
     interface: Flags.string({ description: 'name of the interface (wh-NETWORK)', helpValue: 'NAME' }),
@@ -44,7 +42,7 @@ Everything is checked before the machine is touched. The daemon then stays in th
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Up)
     const options: Options = {
-      file: resolve(args.file),
+      file: resolve(args.FILE),
       ...(flags['private-key'] === undefined ? {} : { privateKey: resolve(flags['private-key']) }),
       ...(flags.interface === undefined ? {} : { interface: flags.interface }),
       ...(flags['listen-port'] === undefined ? {} : { listenPort: flags['listen-port'] }),
