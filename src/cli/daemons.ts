@@ -1,5 +1,6 @@
 /** The running networks of this machine, as the commands `show`, `reload`, `down` and `resolve` find and ask them. */
 
+import { resolve } from 'node:path'
 import { ask } from '../api/client.ts'
 import type { AnswerOf, Query, RouteName } from '../api/schema.ts'
 import { exit, Failure } from '../base/failure.ts'
@@ -20,7 +21,7 @@ export function allNetworks(): Running[] {
   }
 }
 
-/** The networks that `name` means: an interface, a network, `all`; nothing means the only one there is. */
+/** The networks that `name` means: an interface, a network, its file, `all`; nothing means the only one there is. */
 export function select(name: string | undefined): Running[] {
   const all = allNetworks()
   if (name === 'all') return all
@@ -31,9 +32,12 @@ export function select(name: string | undefined): Running[] {
       remedy: 'name one of them, or all',
     })
   }
-  const found = all.filter(({ journal }) => journal.interface === name || journal.network === name)
+  const file = resolve(name)
+  const found = all.filter(
+    ({ journal }) => [journal.interface, journal.network].includes(name) || journal.file === file,
+  )
   if (found.length > 0) return found
-  throw notRunning(`no network or interface ${name} is up`)
+  throw notRunning(`no network, interface or file ${name} is up`)
 }
 
 export function notRunning(message: string): Failure {

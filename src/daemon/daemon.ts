@@ -145,7 +145,8 @@ function describe(
 ): Ready {
   return {
     network: network.name,
-    ...(self ? { interface: choices.interfaceName, listenPort: choices.listenPort, ipv6: self.ipv6 } : {}),
+    ...(self ? { interface: choices.interfaceName, listenPort: choices.listenPort } : {}),
+    ...(self && choices.ipv6 ? { ipv6: self.ipv6 } : {}),
     ...(self?.hostname === undefined ? {} : { hostname: self.hostname }),
     ...(self?.ipv4 === undefined ? {} : { ipv4: self.ipv4 }),
     ...(backend === null ? {} : { backend }),
@@ -180,7 +181,7 @@ function createHandlers(
         ownWorkbit: workbitOf(identity.publicKey, network.namespace),
         ...(self?.hostname === undefined ? {} : { hostname: self.hostname }),
         ...(self?.ipv4 === undefined ? {} : { ipv4: self.ipv4 }),
-        ...(self ? { ipv6: self.ipv6 } : {}),
+        ...(self && prepared.choices.ipv6 ? { ipv6: self.ipv6 } : {}),
         ...(desired.interface ? { interface: desired.interface.name } : {}),
         ...(actual ? { listenPort: actual.listenPort } : {}),
         ...(backend === null ? {} : { backend }),

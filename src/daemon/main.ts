@@ -73,7 +73,8 @@ export async function main(
   } catch (error) {
     const expected = error instanceof Failure
     const message = expected ? error.message : String((error as Error).stack ?? error)
-    log.error(message)
+    // in the foreground whoever called says it
+    if (target === 'file' || !expected) log.error(message)
     const remedy = expected ? error.remedy : undefined
     report({
       failed: { message, exit: expected ? error.exit : 1, expected, ...(remedy === undefined ? {} : { remedy }) },

@@ -72,11 +72,15 @@ function requirePrograms(os: Pick<Os, 'programs'>): void {
 function checkInterfaceName(name: string): void {
   if (name.length > maxInterfaceName) {
     throw new Failure(`interface name ${name} has ${name.length} characters; Linux allows ${maxInterfaceName}`, {
+      exit: exit.usage,
       remedy: `interface ${name.slice(0, maxInterfaceName)}`,
     })
   }
   if (!/^[A-Za-z0-9_=+.-]+$/.test(name) || name === '.' || name === '..' || name === 'all') {
-    throw new Failure(`${JSON.stringify(name)} cannot be an interface name`, { remedy: 'letters, digits, - and _' })
+    throw new Failure(`${JSON.stringify(name)} cannot be an interface name`, {
+      exit: exit.usage,
+      remedy: 'letters, digits, - and _',
+    })
   }
 }
 

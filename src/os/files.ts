@@ -48,7 +48,7 @@ export interface Files {
   /** A function that adds to the end of a file which only we may read; a file larger than `limit` bytes starts anew. */
   appender(path: string, limit: number): (text: string) => void
   remove(path: string): void
-  /** Makes a folder, and those above it. */
+  /** Makes a folder, and those above it, where they are not there yet. */
   folder(path: string, mode: number): void
   list(path: string): string[]
   info(path: string): FileInfo | null
@@ -177,14 +177,7 @@ export const systemFiles: Files = {
   },
 
   remove: path => rmSync(path, { force: true }),
-  folder(path, mode) {
-    mkdirSync(dirname(path), { recursive: true })
-    try {
-      mkdirSync(path, { mode })
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-    }
-  },
+  folder: (path, mode) => void mkdirSync(path, { recursive: true, mode }),
   list: path => unlessAbsent(() => readdirSync(path)) ?? [],
   link(path) {
     try {

@@ -20,7 +20,10 @@ export const systemMachine: Machine = {
     const own = readlinkSync('/proc/self/ns/net')
     try {
       if (own === readlinkSync('/proc/1/ns/net')) return null
-    } catch {}
+    } catch {
+      // only with CAP_SYS_PTRACE may one look, and a daemon without it is one that systemd started, in the machine's own
+      return null
+    }
     const id = own.replace(/\D/g, '')
     let names: string[] = []
     try {

@@ -12,7 +12,7 @@ export interface Tcp {
     address: Address,
     port: number,
     limits: { connections: number; idle: number },
-    accept: (conversation: TcpConversation) => (bytes: Uint8Array) => void,
+    accept: (conversation: TcpConversation, from: Address) => (bytes: Uint8Array) => void,
   ): Promise<TcpListener>
 }
 
@@ -21,7 +21,8 @@ export const systemTcp: Tcp = {
     const server = createServer(socket => {
       socket.setTimeout(limits.idle, () => socket.destroy())
       socket.on('error', () => socket.destroy())
-      socket.on('data', accept({ write: bytes => socket.write(bytes), close: () => socket.destroy() }))
+      const conversation = { write: (bytes: Uint8Array) => socket.write(bytes), close: () => socket.destroy() }
+      socket.on('data', accept(conversation, socket.remoteAddress ?? ''))
       open.add(socket)
       socket.on('close', () => open.delete(socket))
     })

@@ -37,12 +37,9 @@ export const described: Record<string, Described> = Object.fromEntries(
   }),
 )
 
-/** Cells longer than this do not make the others of their column as long. */
-const widest = 60
-
 function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [heading, ...rows].map(row => row.map(cell => cell.replaceAll('|', '\\|')))
-  const widths = heading.map((_, column) => Math.max(3, ...all.map(row => Math.min(widest, row[column]!.length))))
+  const widths = heading.map((_, column) => Math.max(3, ...all.map(row => row[column]!.length)))
   const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
   const [first, ...rest] = all.map(line)
   return [first, `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`, ...rest].join('\n')

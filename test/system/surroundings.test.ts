@@ -236,3 +236,18 @@ test('a reload moves the port of this node to where the file says it is', option
   assert.match(await b.ok(['wg', 'show', 'wh-test', 'endpoints']), /192\.0\.2\.1:4000/)
   await ping(b, 'a.test')
 })
+
+test('the DNS responder does not hear a neighbour who is no member', options, async () => {
+  await using lab = await createLab()
+  const { nodes, lan } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await whOk(host, 'up', file)
+  const stranger = await lab.host('stranger')
+  await lab.link(stranger, lan, { addresses: ['192.0.2.66/24'], routes: ['10.0.42.0/24 via 192.0.2.1'] })
+  await stranger.ok(['ping', '-c', '1', '-W', '5', '10.0.42.2'])
+  for (const how of ['+notcp', '+tcp']) {
+    const { code } = await stranger.run(['dig', how, '+tries=1', '+time=1', '@10.0.42.2', 'a.test'])
+    assert.equal(code, 9, 'no answer')
+  }
+  assert.equal(await host.ok(['dig', '+short', '@10.0.42.2', 'a.test']), '10.0.42.2\n')
+})

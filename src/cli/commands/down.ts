@@ -21,7 +21,9 @@ export default class Down extends WhCommand {
   static override description =
     'Also removes what a daemon left that was killed. Without a name: the only network that is up.'
   static override examples = ['<%= config.bin %> down', '<%= config.bin %> down wh-test', '<%= config.bin %> down all']
-  static override args = { NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
+  static override args = {
+    NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, its file, or all' }),
+  }
 
   async run(): Promise<void> {
     const { args } = await this.parse(Down)

@@ -14,7 +14,9 @@ export default class Reload extends WhCommand {
     '<%= config.bin %> reload test',
     '<%= config.bin %> reload all -v',
   ]
-  static override args = { NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
+  static override args = {
+    NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, its file, or all' }),
+  }
   static override flags = { verbose: Flags.boolean({ char: 'v', description: 'show the commands that were run' }) }
 
   async run(): Promise<void> {

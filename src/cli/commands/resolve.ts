@@ -3,7 +3,7 @@
 import { Args, Flags } from '@oclif/core'
 import { exit, Failure } from '../../base/failure.ts'
 import { WhCommand } from '../command.ts'
-import { allNetworks, askDaemon, Dead, notRunning } from '../daemons.ts'
+import { allNetworks, askDaemon, Dead, notRunning, type Running } from '../daemons.ts'
 
 export default class Resolve extends WhCommand {
   static override summary = 'Print the overlay addresses of a name, or the name of an address'
@@ -22,8 +22,14 @@ export default class Resolve extends WhCommand {
     const { args, flags } = await this.parse(Resolve)
     const networks = allNetworks()
     if (networks.length === 0) throw notRunning('no network is up')
+    let dead: Dead | undefined
     for (const running of networks) {
-      const found = await this.#ask(running, args.NAME)
+      const found = await this.#ask(running, args.NAME).catch(error => {
+        // a dead one must not keep the others from answering
+        if (!(error instanceof Dead)) throw error
+        dead = error
+        return null
+      })
       if (!found) continue
       if (flags.json) {
         this.log(JSON.stringify({ network: running.journal.network, ...found }, null, 2))
@@ -34,18 +40,13 @@ export default class Resolve extends WhCommand {
       for (const line of lines) if (line !== undefined) this.log(line)
       return
     }
+    if (dead) throw dead
     throw new Failure(`${args.NAME} is no member of ${networks.map(({ journal }) => journal.network).join(', ')}`, {
       exit: exit.failed,
     })
   }
 
-  async #ask(running: Parameters<typeof askDaemon>[0], name: string) {
-    try {
-      return (await askDaemon(running, 'resolve', { name })).found
-    } catch (error) {
-      // a dead one must not keep the others from answering
-      if (error instanceof Dead) return null
-      throw error
-    }
+  async #ask(running: Running, name: string) {
+    return (await askDaemon(running, 'resolve', { name })).found
   }
 }

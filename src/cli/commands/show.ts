@@ -10,13 +10,15 @@ import { printStatus } from '../print/status.ts'
 export default class Show extends WhCommand {
   static override summary = 'Show networks that are up, their members, paths and traffic'
   static override description =
-    'States of a member: direct (a session is alive), relayed, silent (its session has expired), never seen. Without a name: all networks.'
+    'States of a member: direct (a session is alive), silent (its session has expired), never seen. Without a name: all networks.'
   static override examples = [
     '<%= config.bin %> show',
     '<%= config.bin %> show wh-test',
     '<%= config.bin %> show all --json',
   ]
-  static override args = { NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, or all' }) }
+  static override args = {
+    NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, its file, or all' }),
+  }
   static override flags = { json: Flags.boolean({ description: 'for scripts: an array of networks' }) }
 
   async run(): Promise<void> {

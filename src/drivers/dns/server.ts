@@ -1,15 +1,16 @@
 /**
  * The DNS responder on the overlay addresses: UDP and TCP (RFC 7766), port 53. `dns-packet` knows the bytes, `protocol/naming` the
- * answers. Questions come from members and from this machine; what is not one well-formed question is dropped without an answer.
+ * answers. Questions come from members and from this machine, whose source is then an overlay address too; a neighbour who routes his
+ * through our other interfaces is not heard. What is not one well-formed question is dropped without an answer.
  */
 
 import dnsPacket from 'dns-packet'
-import type { Address } from '../../base/ip.ts'
+import { type Address, parseAddress } from '../../base/ip.ts'
 import { second } from '../../base/time.ts'
 import type { Tcp } from '../../os/tcp.ts'
 import type { Udp } from '../../os/udp.ts'
 import { type Answer, answer } from '../../protocol/naming/answer.ts'
-import type { Zone } from '../../protocol/naming/zone.ts'
+import { ours, type Zone } from '../../protocol/naming/zone.ts'
 
 export type DnsServer = {
   /** Answers from this zone from now on. */
@@ -88,8 +89,9 @@ export async function startDnsServer(
   const counters = { answered: 0, dropped: 0 }
   const open: { close(): void }[] = []
 
-  const ask = (bytes: Uint8Array): Uint8Array | null => {
-    const reply = answerBytes(zone, bytes)
+  const ask = (bytes: Uint8Array, from: Address): Uint8Array | null => {
+    const source = parseAddress(from)
+    const reply = source !== null && ours(zone, source) ? answerBytes(zone, bytes) : null
     if (reply) counters.answered++
     else counters.dropped++
     return reply
@@ -101,13 +103,13 @@ export async function startDnsServer(
   try {
     for (const address of addresses) {
       const socket = await udp.bind(address, dnsPort, (bytes, from) => {
-        const reply = ask(bytes)
+        const reply = ask(bytes, from.host)
         if (reply) socket.send(reply, from)
       })
       open.push(socket)
-      const listener = await tcp.listen(address, dnsPort, tcpLimits, conversation =>
+      const listener = await tcp.listen(address, dnsPort, tcpLimits, (conversation, from) =>
         messages(message => {
-          const reply = ask(message)
+          const reply = ask(message, from)
           if (!reply) return conversation.close()
           conversation.write(Uint8Array.of(reply.length >> 8, reply.length & 0xff, ...reply))
         }, conversation.close),

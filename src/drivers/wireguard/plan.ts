@@ -96,7 +96,9 @@ export function configure(wanted: WantedInterface, actual: ActualInterface, give
     steps.push(newKey ? { ...step, secret: true } : step)
   }
 
-  if (actual.mtu !== wanted.mtu) steps.push({ argv: ['ip', 'link', 'set', 'dev', name, 'mtu', String(wanted.mtu)] })
+  // once: a person who sets another one later has a reason
+  if (actual.owner !== wanted.owner && actual.mtu !== wanted.mtu)
+    steps.push({ argv: ['ip', 'link', 'set', 'dev', name, 'mtu', String(wanted.mtu)] })
   if (!actual.up) steps.push({ argv: ['ip', 'link', 'set', 'dev', name, 'up'] })
 
   for (const address of actual.addresses) {
