@@ -62,7 +62,16 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
       folder() {},
       list: path => [...at.keys()].filter(name => name.startsWith(`${path}/`)).map(name => name.slice(path.length + 1)),
       info: (path): FileInfo | null =>
-        at.has(path) ? { regular: true, mode: options.modes?.[path] ?? 0o600, uid: 0, gid: 0, id: path } : null,
+        at.has(path)
+          ? {
+              regular: true,
+              size: at.get(path)!.length,
+              mode: options.modes?.[path] ?? 0o600,
+              uid: 0,
+              gid: 0,
+              id: path,
+            }
+          : null,
       link: path => options.links?.[path] ?? null,
     },
     udp: {

@@ -18,8 +18,11 @@ export async function removeInterface({ wireguard }: Leftovers, journal: Journal
 }
 
 export async function cleanup(parts: Leftovers, journal: Journal, paths: RunPaths): Promise<void> {
-  parts.resolver.clear(journal.blockId)
-  await removeInterface(parts, journal)
+  try {
+    await parts.resolver.clear(journal.blockId)
+  } finally {
+    await removeInterface(parts, journal)
+  }
   parts.files.remove(paths.socket)
   parts.files.remove(paths.journal)
 }

@@ -20,7 +20,7 @@ import { findMember } from '../protocol/network/members.ts'
 import { cleanup } from './cleanup.ts'
 import { type Journal, readJournal, writeJournal } from './journal.ts'
 import { readNetworkFile } from './network-file.ts'
-import { runFolder, runPaths, stateFolder } from './paths.ts'
+import { hostsLock, runFolder, runPaths, startLock, stateFolder } from './paths.ts'
 import { load, type Options, type Prepared, survey } from './prepare.ts'
 import { type Handlers, serve } from './server.ts'
 
@@ -45,13 +45,16 @@ export type Daemon = {
   readonly stopped: Promise<void>
 }
 
+/** Seconds to wait for another network that is being brought up. */
+const patience = 60
+
 export async function startDaemon(os: Os, options: Options, openLog: (network: string) => Logger): Promise<Daemon> {
   const loaded = load(os, options)
   const { network, identity } = loaded
   const log = openLog(network.name)
   const commands: string[] = []
   const wireguard = createWireguardDriver(os, log, step => commands.push(formatStep(step)))
-  const resolver = createResolver(os.files, os.programs, os.machine, log)
+  const resolver = createResolver(os, hostsLock, log)
   const leftovers = { files: os.files, wireguard, resolver }
 
   const paths = runPaths(runFolder(os.machine), network.name)
@@ -67,7 +70,9 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     )
   }
 
+  const turn = await os.locks.acquire(startLock, patience)
   try {
+    if (!turn) throw new Failure(`another wh up on this machine does not come to an end`)
     const crashed = readJournal(os.files, paths.journal)
     const prepared = await survey(os, await wireguard.links(), loaded, options)
     const wanted = prepared.choices.interfaceName
@@ -127,6 +132,8 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
   } catch (error) {
     lock.release()
     throw error
+  } finally {
+    turn?.release()
   }
 }
 

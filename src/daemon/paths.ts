@@ -8,9 +8,18 @@ import type { PublicKey } from '../protocol/identity/key.ts'
 
 export type RunPaths = { readonly folder: string; socket: string; lock: string; journal: string }
 
+/** Common to all network namespaces that share `/run`. */
+export const runRoot = '/run/wirehub'
+
+/** Held while a node starts: of two at once, the second must see what the first has taken. */
+export const startLock = `${runRoot}/start.lock`
+
+/** Held while a hosts file is changed, by whichever network. */
+export const hostsLock = `${runRoot}/hosts.lock`
+
 export function runFolder(machine: Machine): string {
   const namespace = machine.namespace()
-  return namespace === null ? '/run/wirehub' : `/run/wirehub/net-${namespace.id}`
+  return namespace === null ? runRoot : `${runRoot}/net-${namespace.id}`
 }
 
 export function runPaths(folder: string, network: string): RunPaths {

@@ -215,7 +215,7 @@ export class Node {
     this.#dns = null
     this.#dnsAddresses = []
     try {
-      this.#parts.resolver.clear(blockId(this.#network, this.#identity.publicKey))
+      await this.#parts.resolver.clear(blockId(this.#network, this.#identity.publicKey))
     } finally {
       const there = await this.#parts.wireguard.read(wanted.name)
       // a failed start may not have come as far as the mark; then `backend` tells that it was we who made it

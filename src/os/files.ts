@@ -24,6 +24,7 @@ import { dirname } from 'node:path'
 
 export type FileInfo = {
   readonly regular: boolean
+  readonly size: number
   readonly mode: number
   readonly uid: number
   readonly gid: number
@@ -86,6 +87,7 @@ function info(path: string): FileInfo | null {
   return (
     stat && {
       regular: stat.isFile(),
+      size: stat.size,
       mode: stat.mode & 0o7777,
       uid: stat.uid,
       gid: stat.gid,
@@ -155,8 +157,12 @@ export const systemFiles: Files = {
       renameSync(beside, target)
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') rmSync(beside, { force: true })
+      // a full disk has room for less than there was
+      const shrinks = old !== null && bytes.length <= old.size && codeOf(error) === 'ENOSPC'
       // EBUSY: a bind mount, as /etc/hosts is in containers and under `ip netns exec`; EROFS, EACCES: its folder is not ours
-      if (old && ['EBUSY', 'EROFS', 'EACCES', 'EXDEV'].includes(codeOf(error) ?? '')) return overwrite(target, bytes)
+      if (shrinks || (old && ['EBUSY', 'EROFS', 'EACCES', 'EXDEV'].includes(codeOf(error) ?? ''))) {
+        return overwrite(target, bytes)
+      }
       throw error
     }
   },

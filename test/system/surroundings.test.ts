@@ -46,6 +46,22 @@ test('a disk that is full: nothing is lost, nothing is left, and it is said', op
   await assertClean(host)
 })
 
+test('a disk that became full while the network was up: down removes its lines all the same', options, async () => {
+  await using lab = await createLab()
+  const host = await oneHost(lab)
+  await host.ok(['mkdir', '/run/small'])
+  await host.ok(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'small', '/run/small'])
+  await host.ok(['cp', '/etc/hosts', '/run/small/hosts'])
+  await host.ok(['ln', '-sf', '/run/small/hosts', '/etc/hosts'])
+  const before = await host.ok(['cat', '/etc/hosts'])
+  await whOk(host, 'up', file)
+  assert.equal(await host.ok(['readlink', '/etc/hosts']), '/run/small/hosts\n')
+  await host.run(['sh', '-c', 'cat /dev/zero > /run/small/filler 2>/dev/null'])
+  await whOk(host, 'down')
+  assert.equal(await host.ok(['cat', '/etc/hosts']), before)
+  await assertClean(host)
+})
+
 test('bytes in the hosts file that are no UTF-8 stay as they are', options, async () => {
   await using lab = await createLab()
   const host = await oneHost(lab)
@@ -107,11 +123,12 @@ test(
     const within = (name: string, ...argv: string[]) =>
       host.ok(['ip', 'netns', 'exec', name, ...argv], { timeout: 60_000 })
     const hosts = await host.ok(['cat', '/etc/hosts'])
-    for (const name of names) await within(name, bin, 'up', file, 'private-key', `/etc/wirehub/${name}.key`)
+    // all at once: each must see what the others have taken
+    await Promise.all(names.map(name => within(name, bin, 'up', file, 'private-key', `/etc/wirehub/${name}.key`)))
     await within('red', 'ping', '-c', '1', '-W', '5', 'blue.test')
     await within('blue', 'ping', '-c', '1', '-W', '5', '-6', 'green.test')
     assert.match(await within('green', bin, 'show'), /node\s+green\.test/)
-    for (const name of names) await within(name, bin, 'down')
+    await Promise.all(names.map(name => within(name, bin, 'down')))
     assert.equal(await host.ok(['cat', '/etc/hosts']), hosts)
     assert.equal((await host.run(['find', '/etc/netns', '-type', 'f'])).out, '')
     await assertClean(host)

@@ -6,6 +6,7 @@ import { createLogger } from '../../base/log.ts'
 import { second } from '../../base/time.ts'
 import { cleanup } from '../../daemon/cleanup.ts'
 import { readJournal } from '../../daemon/journal.ts'
+import { hostsLock } from '../../daemon/paths.ts'
 import { requireRoot } from '../../daemon/prepare.ts'
 import { createResolver } from '../../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
@@ -59,7 +60,7 @@ export default class Down extends WhCommand {
       if (left) {
         const quiet = createLogger(() => {})
         const wireguard = createWireguardDriver(os, quiet)
-        const resolver = createResolver(os.files, os.programs, os.machine, quiet)
+        const resolver = createResolver(os, hostsLock, quiet)
         await cleanup({ files: os.files, wireguard, resolver }, left, paths)
       }
     } finally {

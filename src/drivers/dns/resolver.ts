@@ -12,9 +12,7 @@
 import { Failure } from '../../base/failure.ts'
 import type { Address } from '../../base/ip.ts'
 import type { Logger } from '../../base/log.ts'
-import type { Files } from '../../os/files.ts'
-import type { Machine } from '../../os/machine.ts'
-import type { Programs } from '../../os/run.ts'
+import type { Os } from '../../os/index.ts'
 import { reverseDomains, type Zone } from '../../protocol/naming/zone.ts'
 import { type BlockId, withBlock, withoutAnyBlock, withoutBlock } from './hosts.ts'
 
@@ -33,11 +31,13 @@ export type Resolver = {
   choose(servers: readonly Address[]): Promise<Mechanism>
   set(mechanism: Mechanism, interfaceName: string, names: Names): Promise<void>
   /** Removes every line of ours, also those of an earlier run that crashed. */
-  clear(id: BlockId): void
+  clear(id: BlockId): Promise<void>
 }
 
 const hostsFile = '/etc/hosts'
 const resolvConf = '/etc/resolv.conf'
+/** Seconds to wait for another network that changes the file. */
+const patience = 10
 /** systemd.network(5) allows more, older versions 256 in all. */
 const maxDomains = 200
 
@@ -48,7 +48,14 @@ export function routedDomains(networkName: string, zone: Zone): string[] {
   return [own, ...outside, ...zone.prefixes.flatMap(reverseDomains)]
 }
 
-export function createResolver(files: Files, programs: Programs, machine: Machine, log: Logger): Resolver {
+/** @param lockPath held while a hosts file is changed, because the daemons of several networks change it */
+export function createResolver(
+  os: Pick<Os, 'files' | 'programs' | 'machine' | 'locks'>,
+  lockPath: string,
+  log: Logger,
+): Resolver {
+  const { files, programs, machine, locks } = os
+
   function leadsToResolved(): boolean {
     if (files.link(resolvConf)?.includes('systemd/resolve')) return true
     return /^\s*nameserver\s+127\.0\.0\.5[34]\b/m.test(files.read(resolvConf) ?? '')
@@ -81,6 +88,16 @@ export function createResolver(files: Files, programs: Programs, machine: Machin
     }
   }
 
+  async function exclusively(work: () => void): Promise<void> {
+    const lock = await locks.acquire(lockPath, patience)
+    if (!lock) throw new Failure(`another process holds ${lockPath} for more than ${patience} s`)
+    try {
+      work()
+    } finally {
+      lock.release()
+    }
+  }
+
   async function setResolved(interfaceName: string, { zone, networkName, servers }: Names): Promise<void> {
     const domains = routedDomains(networkName, zone)
     if (domains.length > maxDomains) {
@@ -110,27 +127,30 @@ export function createResolver(files: Files, programs: Programs, machine: Machin
 
     async set(mechanism, interfaceName, names) {
       if (mechanism === 'systemd-resolved') return setResolved(interfaceName, names)
-      const change = (text: string) => withBlock(text, names.blockId, names.hostLines)
-      const text = files.read(hostsFile, 'latin1') ?? ''
-      edit(hostsFile, text, change(text))
-      const inNamespace = namespaceHosts()
-      if (!inNamespace) return
-      files.folder(dirname(inNamespace), 0o755)
-      const before = files.read(inNamespace, 'latin1')
-      edit(inNamespace, before ?? '', change(before ?? withoutAnyBlock(text)))
+      await exclusively(() => {
+        const change = (text: string) => withBlock(text, names.blockId, names.hostLines)
+        const text = files.read(hostsFile, 'latin1') ?? ''
+        edit(hostsFile, text, change(text))
+        const inNamespace = namespaceHosts()
+        if (!inNamespace) return
+        files.folder(dirname(inNamespace), 0o755)
+        const before = files.read(inNamespace, 'latin1')
+        edit(inNamespace, before ?? '', change(before ?? withoutAnyBlock(text)))
+      })
     },
 
-    clear(id) {
-      const text = files.read(hostsFile, 'latin1')
-      if (text !== null) edit(hostsFile, text, withoutBlock(text, id))
-      const inNamespace = namespaceHosts()
-      const before = inNamespace && files.read(inNamespace, 'latin1')
-      if (!inNamespace || before === null) return
-      const rest = withoutBlock(before, id)
-      // what is left is the copy that `set` began with: without the file, `ip netns exec` shows the same
-      if (rest !== before && rest === withoutAnyBlock(text ?? '')) files.remove(inNamespace)
-      else edit(inNamespace, before, rest)
-    },
+    clear: id =>
+      exclusively(() => {
+        const text = files.read(hostsFile, 'latin1')
+        if (text !== null) edit(hostsFile, text, withoutBlock(text, id))
+        const inNamespace = namespaceHosts()
+        const before = inNamespace && files.read(inNamespace, 'latin1')
+        if (!inNamespace || before === null) return
+        const rest = withoutBlock(before, id)
+        // what is left is the copy that `set` began with: without the file, `ip netns exec` shows the same
+        if (rest !== before && rest === withoutAnyBlock(text ?? '')) files.remove(inNamespace)
+        else edit(inNamespace, before, rest)
+      }),
   }
 }
 

@@ -28,9 +28,8 @@ function on(machine: MachineOptions) {
   return {
     os,
     resolver: createResolver(
-      os.files,
-      os.programs,
-      os.machine,
+      os,
+      '/run/wirehub/hosts.lock',
       createLogger(() => {}),
     ),
   }
@@ -76,7 +75,7 @@ test('the hosts file gets the block and loses it again', async () => {
   const { os, resolver } = on({})
   await resolver.set('hosts file', 'wh-test', names)
   assert.equal(os.at.get('/etc/hosts'), `${hosts}# BEGIN wh test AAAA\n10.0.42.2\ta.test\n# END wh test AAAA\n`)
-  resolver.clear('test AAAA')
+  await resolver.clear('test AAAA')
   assert.equal(os.at.get('/etc/hosts'), hosts)
 })
 
@@ -84,7 +83,7 @@ test('in a named namespace its own hosts file is made from the machine’s, and 
   const { os, resolver } = on({ namespace: { id: '4026', name: 'blue' } })
   await resolver.set('hosts file', 'wh-test', names)
   assert.equal(os.at.get('/etc/netns/blue/hosts'), os.at.get('/etc/hosts'))
-  resolver.clear('test AAAA')
+  await resolver.clear('test AAAA')
   assert.equal(os.at.has('/etc/netns/blue/hosts'), false)
 })
 
@@ -95,7 +94,7 @@ test('a namespace’s own hosts file keeps what is in it', async () => {
   })
   await resolver.set('hosts file', 'wh-test', names)
   assert.match(os.at.get('/etc/netns/blue/hosts')!, /^10\.9\.9\.9 x\n# BEGIN wh test AAAA\n/)
-  resolver.clear('test AAAA')
+  await resolver.clear('test AAAA')
   assert.equal(os.at.get('/etc/netns/blue/hosts'), '10.9.9.9 x\n')
 })
 
