@@ -11,6 +11,7 @@ import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { createResolver } from '../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
+import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { formatStep } from '../drivers/wireguard/plan.ts'
 import { blockId, Node } from '../node/node.ts'
 import { reportMembers } from '../node/status.ts'
@@ -21,7 +22,7 @@ import { cleanup } from './cleanup.ts'
 import { type Journal, readJournal, writeJournal } from './journal.ts'
 import { readNetworkFile } from './network-file.ts'
 import { hostsLock, runFolder, runPaths, startLock, stateFolder } from './paths.ts'
-import { load, type Options, type Prepared, survey } from './prepare.ts'
+import { type Loaded, load, type Options, type Prepared, survey } from './prepare.ts'
 import { type Handlers, serve } from './server.ts'
 
 export type Ready = {
@@ -73,16 +74,18 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
   const turn = await os.locks.acquire(startLock, patience)
   try {
     if (!turn) throw new Failure(`another wh up on this machine does not come to an end`)
+    let links = await wireguard.links()
     const crashed = readJournal(os.files, paths.journal)
-    const prepared = await survey(os, await wireguard.links(), loaded, options)
-    const wanted = prepared.choices.interfaceName
-
-    // ---- nothing above changes the machine ----
-
-    if (crashed && (crashed.interface !== wanted || crashed.owner !== prepared.owner)) {
+    if (crashed && !canTakeOver(crashed, links, loaded, options)) {
       log.warn('cleaning up after a crash', { interface: crashed.interface })
       await cleanup(leftovers, crashed, paths)
+      links = await wireguard.links()
     }
+    const prepared = await survey(os, links, loaded, options)
+    const wanted = prepared.choices.interfaceName
+
+    // ---- nothing above changes the machine, but for removing what is nobody's any more ----
+
     keepPort(os, prepared)
     const journal: Journal = {
       network: network.name,
@@ -135,6 +138,13 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
   } finally {
     turn?.release()
   }
+}
+
+/** Is what a dead daemon left finished, and just what is wanted now? Then tunnels go on; else it would only be in the way. */
+function canTakeOver(crashed: Journal, links: readonly ActualLink[], loaded: Loaded, options: Options): boolean {
+  if (crashed.owner !== loaded.owner) return false
+  if (options.interface !== undefined && options.interface !== crashed.interface) return false
+  return !links.some(link => link.name === crashed.interface && link.owner === '')
 }
 
 function keepPort(os: Os, { store, choices }: Prepared): void {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLab, type Host, noLab } from '../lab/lab.ts'
-import { assertClean, bin, createMesh, daemonPid, file, ping, traces, wh, whOk } from './mesh.ts'
+import { assertClean, bin, createMesh, daemonPid, file, keyFile, ping, traces, wh, whOk } from './mesh.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
 
@@ -123,4 +123,24 @@ test('what is not ours stays: interfaces, hosts lines, processes', options, asyn
     (await traces(host)).map(line => line.split('@')[0]),
     ['wh-test'],
   )
+})
+
+test('after a crash, up with another key or interface name takes the place of what was left', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  await a.writeFile('/run/b.key', await b.ok(['cat', keyFile]), { mode: 0o600 })
+  for (const args of [['interface', 'wg-mine'], ['private-key', '/run/b.key'], []]) {
+    await whOk(a, 'up', file)
+    await a.ok(['kill', '-9', await daemonPid(a)])
+    await whOk(a, 'up', file, ...args)
+    const links = (await a.ok(['ip', '-br', 'link'])).split('\n').filter(line => /^w[hg]/.test(line))
+    assert.deepEqual(
+      links.map(line => line.split(' ')[0]),
+      [args[0] === 'interface' ? 'wg-mine' : 'wh-test'],
+    )
+    assert.equal((await a.ok(['grep', '-c', 'BEGIN wh', '/etc/hosts'])).trim(), '1')
+    await whOk(a, 'down')
+    await assertClean(a)
+  }
 })

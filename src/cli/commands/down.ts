@@ -6,7 +6,7 @@ import { createLogger } from '../../base/log.ts'
 import { second } from '../../base/time.ts'
 import { cleanup } from '../../daemon/cleanup.ts'
 import { readJournal } from '../../daemon/journal.ts'
-import { hostsLock } from '../../daemon/paths.ts'
+import { hostsLock, startLock } from '../../daemon/paths.ts'
 import { requireRoot } from '../../daemon/prepare.ts'
 import { createResolver } from '../../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
@@ -55,6 +55,8 @@ export default class Down extends WhCommand {
     }
     const lock = await os.locks.acquire(paths.lock, patience)
     if (!lock) throw new Failure(`${journal.network}: the daemon (process ${journal.pid}) does not end`)
+    // a daemon killed while it started has left the file of this one, too
+    const turn = await os.locks.acquire(startLock, patience)
     try {
       const left = readJournal(os.files, paths.journal)
       if (left) {
@@ -64,6 +66,7 @@ export default class Down extends WhCommand {
         await cleanup({ files: os.files, wireguard, resolver }, left, paths)
       }
     } finally {
+      turn?.release()
       lock.release()
     }
     this.log(`${journal.network} ${words}`)
