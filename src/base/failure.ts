@@ -15,6 +15,8 @@ export const exit = {
   permission: 3,
   /** No daemon runs for what was asked. */
   notRunning: 4,
+  /** Ctrl-C: what a shell reports for a program that SIGINT ended, 128 + 2. */
+  interrupted: 130,
 } as const
 
 export class Failure extends Error {

@@ -21,7 +21,7 @@ import { findMember } from '../protocol/network/members.ts'
 import { cleanup } from './cleanup.ts'
 import { type Journal, readJournal, writeJournal } from './journal.ts'
 import { readNetworkFile } from './network-file.ts'
-import { hostsLock, runFolder, runPaths, startLock, stateFolder } from './paths.ts'
+import { hostsLock, runFolder, runPaths, startLock } from './paths.ts'
 import { type Loaded, load, type Options, type Prepared, survey } from './prepare.ts'
 import { type Handlers, serve } from './server.ts'
 
@@ -127,7 +127,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     } catch (error) {
       // a failed start leaves nothing, whatever it had found
       await node.stop().catch(() => {})
-      await cleanup(leftovers, journal, paths)
+      await cleanup(leftovers, journal, paths).catch(left => log.error('could not clean up', { error: String(left) }))
       throw error
     }
     const { names, backend } = await node.snapshot()
@@ -149,9 +149,14 @@ function canTakeOver(crashed: Journal, links: readonly ActualLink[], loaded: Loa
 
 function keepPort(os: Os, { store, choices }: Prepared): void {
   if (store === undefined) return
-  os.files.folder(stateFolder, 0o700)
-  os.files.folder(store.slice(0, store.lastIndexOf('/')), 0o700)
-  os.files.write(store, `${JSON.stringify({ listenPort: choices.listenPort })}\n`, { mode: 0o600 })
+  try {
+    os.files.folder(store.slice(0, store.lastIndexOf('/')), 0o700)
+    os.files.write(store, `${JSON.stringify({ listenPort: choices.listenPort })}\n`, { mode: 0o600 })
+  } catch (error) {
+    throw new Failure(`cannot keep the port that was chosen: ${(error as Error).message}`, {
+      remedy: 'say one instead: listen-port PORT',
+    })
+  }
 }
 
 function describe(

@@ -6,7 +6,7 @@
 import { Failure } from '../base/failure.ts'
 import { createLogger } from '../base/log.ts'
 import { systemOs } from '../os/index.ts'
-import { type Ready, startDaemon } from './daemon.ts'
+import { type Daemon, type Ready, startDaemon } from './daemon.ts'
 import { logFile } from './paths.ts'
 import type { Options } from './prepare.ts'
 
@@ -41,23 +41,31 @@ export async function main(
   })
   const openLog = (network: string) => {
     const path = logFile(systemOs.machine, network)
-    if (target === 'file') write = systemOs.files.appender(path, maxLog)
+    try {
+      if (target === 'file') write = systemOs.files.appender(path, maxLog)
+    } catch {
+      // a log that cannot be written is no reason to be without a network
+    }
     return log
   }
   process.on('uncaughtException', error => {
     log.error('crashed', { error: String(error.stack) })
     process.exit(1)
   })
+  let daemon: Daemon | undefined
+  let unwanted = false
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      log.info('going down', { signal })
+      // half of a start cannot be undone; it is finished first
+      unwanted = true
+      daemon?.stop().catch(() => {})
+      void notifySystemd('--stopping')
+    })
+  }
   try {
-    const daemon = await startDaemon(systemOs, options, openLog)
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        log.info('going down', { signal })
-        void notifySystemd('--stopping')
-          .then(() => daemon.stop())
-          .catch(() => {})
-      })
-    }
+    daemon = await startDaemon(systemOs, options, openLog)
+    if (unwanted) daemon.stop().catch(() => {})
     daemon.stopped.then(
       () => process.exit(0),
       error => {
@@ -72,7 +80,9 @@ export async function main(
     await notifySystemd('--ready', `--status=${network} is up`)
   } catch (error) {
     const expected = error instanceof Failure
-    const message = expected ? error.message : String((error as Error).stack ?? error)
+    // what the system refused needs no stack; our own mistakes do
+    const refused = (error as NodeJS.ErrnoException).syscall !== undefined
+    const message = expected || refused ? (error as Error).message : String((error as Error).stack ?? error)
     // in the foreground whoever called says it
     if (target === 'file' || !expected) log.error(message)
     const remedy = expected ? error.remedy : undefined

@@ -144,3 +144,21 @@ test('after a crash, up with another key or interface name takes the place of wh
     await assertClean(a)
   }
 })
+
+test('Ctrl-C while it comes up, and SIGTERM to a daemon that is not ready: nothing is left', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  const slow =
+    '#!/bin/sh\ntouch /run/here; while [ ! -e /run/go ]; do sleep 0.02; done\nexec /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin wg "$@"\n'
+  await host.ok(['mkdir', '-p', '/run/bin'])
+  await host.writeFile('/run/bin/wg', slow, { mode: 0o755 })
+  const env = { PATH: '/run/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  const up = host.spawn([bin, 'up', file], { env })
+  await host.until(['test', '-e', '/run/here'], ({ code }) => code === 0)
+  await up.kill('SIGINT')
+  await host.writeFile('/run/go', '')
+  const { code, err } = await up.ended
+  assert.deepEqual([code, err], [130, 'wh up: interrupted; nothing is left\n'])
+  await assertClean(host)
+})

@@ -7,9 +7,6 @@ import { WhCommand } from '../command.ts'
 import { goalOf } from '../goal.ts'
 import { searchProgress } from '../print/progress.ts'
 
-/** What a shell reports for a program that Ctrl-C ended: 128 + SIGINT. */
-const interrupted = 130
-
 /** More threads than any machine has cores; beyond it is a slip of the finger. */
 const mostThreads = 1024
 
@@ -53,7 +50,7 @@ export default class Genkey extends WhCommand {
     } catch (error) {
       line.clear()
       if (!stop.signal.aborted) throw error
-      process.exitCode = interrupted
+      process.exitCode = exit.interrupted
     } finally {
       process.off('SIGINT', onInterrupt)
     }

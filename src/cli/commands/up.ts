@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Args, Flags } from '@oclif/core'
-import { Failure } from '../../base/failure.ts'
+import { exit, Failure } from '../../base/failure.ts'
 import { createLogger } from '../../base/log.ts'
 import type { Message } from '../../daemon/main.ts'
 import { load, type Options, requireRoot, survey } from '../../daemon/prepare.ts'
@@ -107,12 +107,19 @@ function startInBackground(options: Options): Promise<Message> {
     detached: true,
     cwd: '/',
   })
+  let interrupted = false
+  process.once('SIGINT', () => {
+    interrupted = true
+    child.kill('SIGTERM')
+  })
   return new Promise((done, failed) => {
     child.on('error', failed)
-    child.on('exit', (code, signal) =>
-      failed(new Failure(`the daemon ended before it was ready (${signal ?? `exit status ${code}`})`)),
-    )
+    child.on('exit', (code, signal) => {
+      if (interrupted) failed(new Failure('interrupted; nothing is left', { exit: exit.interrupted }))
+      failed(new Failure(`the daemon ended before it was ready (${signal ?? `exit status ${code}`})`))
+    })
     child.on('message', message => {
+      if (interrupted) return
       child.removeAllListeners('exit')
       child.disconnect()
       child.unref()
