@@ -59,12 +59,14 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
       },
       appender: () => () => {},
       remove: path => void at.delete(path),
+      removeFolder() {},
       folder() {},
       list: path => [...at.keys()].filter(name => name.startsWith(`${path}/`)).map(name => name.slice(path.length + 1)),
       info: (path): FileInfo | null =>
         at.has(path)
           ? {
               regular: true,
+              folder: false,
               size: at.get(path)!.length,
               mode: options.modes?.[path] ?? 0o600,
               uid: 0,
@@ -87,7 +89,7 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
       ask: async () => ({ status: 200, body: '{}' }),
     },
     locks: { acquire: async () => ({ release() {} }) },
-    lookup: { addresses: async () => [] },
+    lookup: { addresses: async () => [], fromServers: async () => [] },
     machine: {
       isRoot: () => options.root ?? true,
       namespace: () => options.namespace ?? null,

@@ -6,6 +6,7 @@ import type { AnswerOf, Query, RouteName } from '../api/schema.ts'
 import { exit, Failure } from '../base/failure.ts'
 import { type Journal, readJournals } from '../daemon/journal.ts'
 import { type RunPaths, runFolder, runPaths } from '../daemon/paths.ts'
+import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { systemOs as os } from '../os/index.ts'
 
 export type Running = { readonly journal: Journal; readonly paths: RunPaths }
@@ -22,8 +23,7 @@ export function allNetworks(): Running[] {
 }
 
 /** The networks that `name` means: an interface, a network, its file, `all`; nothing means the only one there is. */
-export function select(name: string | undefined): Running[] {
-  const all = allNetworks()
+export function select(name: string | undefined, all: readonly Running[] = allNetworks()): readonly Running[] {
   if (name === 'all') return all
   if (name === undefined) {
     if (all.length <= 1) return all
@@ -38,6 +38,35 @@ export function select(name: string | undefined): Running[] {
   )
   if (found.length > 0) return found
   throw notRunning(`no network, interface or file ${name} is up`)
+}
+
+/** Networks whose journal is lost, found by the marks on their interfaces. Only `down` has a use for them. */
+export async function unrecorded(links: readonly ActualLink[]): Promise<Running[]> {
+  const folder = runFolder(os.machine)
+  const known = new Set(allNetworks().map(({ journal }) => journal.owner))
+  return links.flatMap(link => {
+    const [, network] = /^wh (\S+) \S{8}$/.exec(link.owner) ?? []
+    if (network === undefined || known.has(link.owner)) return []
+    const journal = {
+      network,
+      file: '',
+      pid: 0,
+      processStart: null,
+      interface: link.name,
+      owner: link.owner,
+      finished: true,
+    }
+    return [{ journal: { ...journal, blockId: link.owner.slice('wh '.length) }, paths: runPaths(folder, network) }]
+  })
+}
+
+/** Does `work` for each; one that fails does not keep the others from their turn. @throws the first failure, at the end. */
+export async function forEach(selected: readonly Running[], work: (running: Running) => Promise<void>): Promise<void> {
+  const failures: unknown[] = []
+  for (const running of selected) await work(running).catch(error => failures.push(error))
+  const [first, ...others] = failures
+  for (const error of others) process.stderr.write(`${error instanceof Failure ? error.message : error}\n`)
+  if (first !== undefined) throw first
 }
 
 export function notRunning(message: string): Failure {

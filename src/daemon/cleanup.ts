@@ -13,7 +13,11 @@ export async function removeInterface({ wireguard }: Leftovers, journal: Journal
   if (journal.interface === undefined) return
   const there = await wireguard.read(journal.interface)
   if (!there) return wireguard.remove(journal.interface)
-  const unfinished = there.owner === '' && there.publicKey === undefined && ['wireguard', 'tun'].includes(there.kind)
+  const unfinished =
+    !journal.finished &&
+    there.owner === '' &&
+    there.publicKey === undefined &&
+    ['wireguard', 'tun'].includes(there.kind)
   if (there.owner === journal.owner || unfinished) await wireguard.remove(there.name)
 }
 

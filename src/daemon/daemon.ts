@@ -10,7 +10,7 @@ import type { AnswerOf } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { createResolver } from '../drivers/dns/resolver.ts'
-import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
+import { createWireguardDriver, type WireguardDriver } from '../drivers/wireguard/driver.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { formatStep } from '../drivers/wireguard/plan.ts'
 import { blockId, Node } from '../node/node.ts'
@@ -22,7 +22,7 @@ import { cleanup } from './cleanup.ts'
 import { type Journal, readJournal, writeJournal } from './journal.ts'
 import { readNetworkFile } from './network-file.ts'
 import { hostsLock, runFolder, runPaths, startLock } from './paths.ts'
-import { type Loaded, load, type Options, type Prepared, survey } from './prepare.ts'
+import { type Loaded, load, type Options, type Prepared, requireRegular, survey, surveyAgain } from './prepare.ts'
 import { type Handlers, serve } from './server.ts'
 
 export type Ready = {
@@ -95,6 +95,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
       ...(prepared.self ? { interface: wanted } : {}),
       owner: prepared.owner,
       blockId: blockId(network, identity.publicKey),
+      finished: false,
     }
     writeJournal(os.files, paths.journal, journal)
 
@@ -122,7 +123,8 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     let server: { close(): Promise<void> } | undefined
     try {
       await node.start()
-      const handlers = createHandlers(os, node, options, prepared, startedAt, () => void stop())
+      writeJournal(os.files, paths.journal, { ...journal, finished: true })
+      const handlers = createHandlers(os, wireguard, node, options, prepared, startedAt, () => void stop())
       server = await os.http.listen(paths.socket, request => serve(handlers, log, request))
     } catch (error) {
       // a failed start leaves nothing, whatever it had found
@@ -144,7 +146,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
 function canTakeOver(crashed: Journal, links: readonly ActualLink[], loaded: Loaded, options: Options): boolean {
   if (crashed.owner !== loaded.owner) return false
   if (options.interface !== undefined && options.interface !== crashed.interface) return false
-  return !links.some(link => link.name === crashed.interface && link.owner === '')
+  return crashed.finished || !links.some(link => link.name === crashed.interface && link.owner === '')
 }
 
 function keepPort(os: Os, { store, choices }: Prepared): void {
@@ -180,6 +182,7 @@ function describe(
 
 function createHandlers(
   os: Os,
+  wireguard: WireguardDriver,
   node: Node,
   options: Options,
   prepared: Prepared,
@@ -215,11 +218,13 @@ function createHandlers(
     },
 
     async reload() {
+      requireRegular(os, options.file)
       const { network, problems } = readNetworkFile(os.files, options.file)
       const bits = workbitOf(identity.publicKey, network.namespace)
       if (bits < network.workbit) {
         throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
       }
+      await surveyAgain(os, await wireguard.links(), network, prepared)
       const { changes, steps } = await node.reload(network)
       return {
         changes,

@@ -16,6 +16,8 @@ const Journal = z.object({
   interface: z.string().optional(),
   owner: z.string(),
   blockId: z.string(),
+  /** The interface has its mark; before that, one without a mark may be ours, half made. */
+  finished: z.boolean(),
 })
 
 export type Journal = z.output<typeof Journal>

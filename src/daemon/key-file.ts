@@ -7,6 +7,11 @@ import { workbitOf } from '../protocol/identity/workbit.ts'
 import type { Network } from '../protocol/network/types.ts'
 import { defaultKeyFiles } from './paths.ts'
 
+/** Permissions of group and others. */
+const others = 0o077
+/** A key has 45 characters with its line break; an editor may add some. */
+const maxLength = 4096
+
 function howToMake(network: Network, path: string): string {
   const namespace = network.namespace === 'public' ? '' : ` namespace ${network.namespace}`
   return `(umask 077; wh genkey workbit ${network.workbit}${namespace} > ${path})`
@@ -15,11 +20,14 @@ function howToMake(network: Network, path: string): string {
 function open(files: Files, path: string): { text: string; mode: number } | null {
   try {
     const info = files.info(path)
-    const text = files.read(path)
-    return info && text !== null ? { text, mode: info.mode } : null
+    if (!info) return null
+    if (info.folder) throw new Failure(`${path} is a directory, not a private key`)
+    if (!info.regular) throw new Failure(`${path} is not a regular file; a private key must be one`)
+    return { text: info.mode & others ? '' : files.readText(path, maxLength), mode: info.mode }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EISDIR') throw new Failure(`${path} is a directory, not a private key`)
+    if (error instanceof Failure) throw error
+    if (code === 'EFBIG' || code === 'EILSEQ') throw new Failure(`${path} is not a private key`)
     throw new Failure(`cannot read the private key ${path}: ${code === 'EACCES' ? 'permission denied' : message}`, {
       exit: exit.permission,
     })
@@ -36,7 +44,7 @@ export function readKeyFile(
   for (const path of candidates) {
     const found = open(files, path)
     if (!found) continue
-    if (found.mode & 0o077) {
+    if (found.mode & others) {
       throw new Failure(`others can read the private key ${path} (mode ${found.mode.toString(8).padStart(4, '0')})`, {
         remedy: `chmod 600 ${path}`,
       })

@@ -11,11 +11,11 @@ export type RunPaths = { readonly folder: string; socket: string; lock: string; 
 /** Common to all network namespaces that share `/run`. */
 export const runRoot = '/run/wirehub'
 
-/** Held while a node starts: of two at once, the second must see what the first has taken. */
-export const startLock = `${runRoot}/start.lock`
+/** Held while a node starts, with a dot because no network's name starts with one: of two at once, the second must see what the first has taken. */
+export const startLock = `${runRoot}/.start.lock`
 
 /** Held while a hosts file is changed, by whichever network. */
-export const hostsLock = `${runRoot}/hosts.lock`
+export const hostsLock = `${runRoot}/.hosts.lock`
 
 export function runFolder(machine: Machine): string {
   const namespace = machine.namespace()

@@ -9,6 +9,7 @@ import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { userspaceRuns } from '../drivers/wireguard/userspace.ts'
 import { type Choices, type Identity, ownerMark, prefixesOf } from '../node/desired.ts'
 import type { Os } from '../os/index.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import { formatProblem } from '../protocol/network/problem.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
@@ -162,6 +163,13 @@ function storedPort(os: Os, path: string): number | null {
   }
 }
 
+function portTaken(port: number, given: boolean): Failure {
+  const whose = `it is this node's port in the file; ss -ulpn 'sport = :${port}' shows who has it`
+  return new Failure(`UDP port ${port} is taken by another program`, {
+    remedy: given ? 'give another: listen-port PORT' : whose,
+  })
+}
+
 /** The port of this node, and whether it must be stored: said on the command line, by the own endpoint in the file, or ours to choose. */
 async function choosePort(
   os: Os,
@@ -177,12 +185,7 @@ async function choosePort(
   const path = stateFile(network.name, identity.publicKey)
   if (fixed !== undefined) {
     if (running || (await portIsFree(os, fixed))) return { port: fixed }
-    throw new Failure(`UDP port ${fixed} is taken by another program`, {
-      remedy:
-        given === undefined
-          ? `it is this node's port in the file; ss -ulpn 'sport = :${fixed}' shows who has it`
-          : 'give another: listen-port PORT',
-    })
+    throw portTaken(fixed, given !== undefined)
   }
   const stored = storedPort(os, path)
   if (stored !== null && (running || (await portIsFree(os, stored)))) return { port: stored }
@@ -194,14 +197,21 @@ async function choosePort(
   }
 }
 
+/** The file is read again at each reload, by the daemon: a pipe would be empty by then. */
+export function requireRegular(os: Os, path: string): void {
+  const info = os.files.info(path)
+  if (info && !info.regular && !info.folder) throw new Failure(`${path} is not a regular file`)
+}
+
 /** File, key and programs. @throws Failure with the first thing that stands in the way. */
 export function load(os: Os, options: Options, dryRun = false): Loaded {
+  requireRegular(os, options.file)
   const { network, problems, text } = readNetworkFile(os.files, options.file)
   if (!dryRun) requireRoot(os, 'wh up')
   const privateKey = readKeyFile(os.files, network, options.file, options.privateKey)
   requirePrograms(os)
   const identity = { privateKey, publicKey: privateKey.publicKey() }
-  const self = members(network).find(member => member.key === identity.publicKey && member.role !== 'alias') ?? null
+  const self = selfOf(network, identity.publicKey)
   const notes = problems.map(problem => formatProblem(problem, options.file, text))
   if (!self) notes.push(`${identity.publicKey} is not in ${options.file}: running as a helper, without an interface`)
   return { network, identity, self, owner: ownerMark(network, identity.publicKey), notes }
@@ -234,4 +244,24 @@ export async function survey(
   }
   const choices = { interfaceName, listenPort: port, portGiven: options.listenPort !== undefined, ipv6 }
   return { ...loaded, notes, choices, ...(store === undefined ? {} : { store }) }
+}
+
+/** What a reload must look at again: addresses and port of the changed file. @throws Failure as `survey` does. */
+export async function surveyAgain(
+  os: Os,
+  links: readonly ActualLink[],
+  network: Network,
+  { identity, choices }: Prepared,
+): Promise<void> {
+  const self = selfOf(network, identity.publicKey)
+  if (!self) return
+  checkSubnets(links, network, choices.interfaceName)
+  const port = self.endpoint?.port
+  const listens = (await os.programs.run(['wg', 'show', choices.interfaceName, 'listen-port'])).out.trim()
+  if (choices.portGiven || port === undefined || String(port) === listens || (await portIsFree(os, port))) return
+  throw portTaken(port, false)
+}
+
+function selfOf(network: Network, key: PublicKey): Member | null {
+  return members(network).find(member => member.key === key && member.role !== 'alias') ?? null
 }

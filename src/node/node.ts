@@ -11,7 +11,7 @@
  */
 
 import { Failure } from '../base/failure.ts'
-import { type Address, familyOf, formatEndpoint } from '../base/ip.ts'
+import { type Address, contains, familyOf, formatEndpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { second } from '../base/time.ts'
 import { hostLines } from '../drivers/dns/hosts.ts'
@@ -25,7 +25,7 @@ import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 import { changes } from './changes.ts'
-import { type Choices, type Desired, desired, type Identity, namesToLookUp, ownerMark } from './desired.ts'
+import { type Choices, type Desired, desired, type Identity, namesToLookUp, ownerMark, prefixesOf } from './desired.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
@@ -107,13 +107,21 @@ export class Node {
       })
     }
     return this.#exclusively(async () => {
-      const before = this.#desired
+      const [networkBefore, before] = [this.#network, this.#desired]
       this.#network = network
       this.#desired = this.#compute(network, next.members)
-      const steps = await this.#apply()
-      await this.#updateNames(before)
-      void this.#lookUpInBackground()
-      return { changes: changes(before, this.#desired), steps }
+      try {
+        const steps = await this.#apply()
+        await this.#updateNames(before)
+        void this.#lookUpInBackground()
+        return { changes: changes(before, this.#desired), steps }
+      } catch (error) {
+        // all of the file or nothing: what runs is what `show` says, and what the next refresh keeps
+        this.#network = networkBefore
+        this.#desired = before
+        await this.#apply().catch(again => this.#warn('reload', `could not go back: ${(again as Error).message}`))
+        throw error
+      }
     })
   }
 
@@ -154,13 +162,23 @@ export class Node {
     this.#warnings.set(topic, message)
   }
 
+  /** The difference, applied. An interface that somebody deleted is made again. */
   async #apply(): Promise<Step[]> {
+    const { wireguard, os, log } = this.#parts
     const wanted = this.#desired.interface
     if (!wanted) return []
-    const steps = await this.#parts.wireguard.apply(wanted, this.#given, this.#parts.os.clock.wall())
+    const gone = this.#mechanism !== 'none' && !(await wireguard.read(wanted.name))
+    if (gone) {
+      log.warn('the interface is gone: making it again', { interface: wanted.name })
+      this.#given = new Map()
+      this.#backend = await wireguard.create(wanted)
+    }
+    const steps = await wireguard.apply(wanted, this.#given, os.clock.wall())
     this.#given = new Map(
       wanted.peers.flatMap(({ key, endpoint }) => (endpoint ? [[key, formatEndpoint(endpoint)]] : [])),
     )
+    // what systemd-resolved knew of it went with the interface
+    if (gone) await this.#setNames()
     return steps
   }
 
@@ -193,6 +211,7 @@ export class Node {
         this.#desired.members.filter(member => member.role !== 'alias'),
         address => this.#choices.ipv6 || familyOf(address) === 4,
       ),
+      endpointNames: new Set(namesToLookUp(this.#desired.members, null).map(name => name.toLowerCase())),
       servers: this.#dnsAddresses,
     })
   }
@@ -239,12 +258,23 @@ export class Node {
     return this.#lookUp().catch(error => this.#warn('refresh', `refresh failed: ${(error as Error).message}`))
   }
 
+  /**
+   * Where an endpoint is. Its name may be a member's too, and then the hosts file gives the overlay address, which would lead the
+   * tunnel into itself.
+   */
+  async #outside(name: string): Promise<Address[]> {
+    const { lookup } = this.#parts.os
+    const within = (address: Address) => prefixesOf(this.#network).some(prefix => contains(prefix, address))
+    const found = (await lookup.addresses(name)).filter(address => !within(address))
+    return found.length > 0 ? found : (await lookup.fromServers(name)).filter(address => !within(address))
+  }
+
   /** Looks up the names of endpoints and applies what has changed. A name that does not resolve now keeps its last address. */
   async #lookUp(): Promise<void> {
     const names = namesToLookUp(this.#desired.members, this.#desired.self)
     await Promise.all(
       names.map(async name => {
-        const found = await this.#parts.os.lookup.addresses(name)
+        const found = await this.#outside(name)
         // the other side may have no IPv6 at all, and nothing here can try both yet
         const address = found.find(candidate => familyOf(candidate) === 4) ?? found[0]
         if (address === undefined) return this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)

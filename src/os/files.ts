@@ -15,6 +15,7 @@ import {
   readSync,
   realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -24,6 +25,7 @@ import { dirname } from 'node:path'
 
 export type FileInfo = {
   readonly regular: boolean
+  readonly folder: boolean
   readonly size: number
   readonly mode: number
   readonly uid: number
@@ -33,6 +35,9 @@ export type FileInfo = {
 
 /** `latin1` keeps every byte of a file that may hold anything, one character a byte. */
 export type Encoding = 'utf8' | 'latin1'
+
+/** Ends the name of a file that is being written, beside the one it will replace. */
+export const unfinished = '.wh-new'
 
 export interface Files {
   /** The content, or `null` where there is no such file. Other refusals are thrown, with `code`. */
@@ -48,7 +53,10 @@ export interface Files {
   create(path: string, text: string, mode: number): void
   /** A function that adds to the end of a file which only we may read; a file larger than `limit` bytes starts anew. */
   appender(path: string, limit: number): (text: string) => void
+  /** Removes a file, and what a killed process left of writing it. */
   remove(path: string): void
+  /** Removes a folder if nothing is in it. */
+  removeFolder(path: string): void
   /** Makes a folder, and those above it, where they are not there yet. */
   folder(path: string, mode: number): void
   list(path: string): string[]
@@ -87,6 +95,7 @@ function info(path: string): FileInfo | null {
   return (
     stat && {
       regular: stat.isFile(),
+      folder: stat.isDirectory(),
       size: stat.size,
       mode: stat.mode & 0o7777,
       uid: stat.uid,
@@ -96,7 +105,7 @@ function info(path: string): FileInfo | null {
   )
 }
 
-/** In place: the new tail is written first where the file grows, so that a full disk is noticed before anything is lost. */
+/** In place. Where the disk is full, the old content is put back. */
 function overwrite(path: string, bytes: Buffer): void {
   const before = readFileSync(path)
   const fd = openSync(path, 'r+')
@@ -140,9 +149,12 @@ export const systemFiles: Files = {
 
   write(path, text, { mode, encoding = 'utf8' } = {}) {
     const bytes = Buffer.from(text, encoding)
-    const target = unlessAbsent(() => realpathSync(path)) ?? path
+    // only a link is followed: /proc/1/root/… is another's view of the files, and its real path would be our own
+    const target = this.link(path) === null ? path : realpathSync(path)
     const old = info(target)
-    const beside = `${target}.wh-${process.pid}`
+    const beside = `${target}${unfinished}`
+    // of a process that was killed while it wrote
+    rmSync(beside, { force: true })
     try {
       const fd = openSync(beside, 'wx', 0o600)
       try {
@@ -182,7 +194,19 @@ export const systemFiles: Files = {
     }
   },
 
-  remove: path => rmSync(path, { force: true }),
+  remove(path) {
+    rmSync(`${path}${unfinished}`, { force: true })
+    rmSync(path, { force: true })
+  },
+
+  removeFolder(path) {
+    try {
+      rmdirSync(path)
+    } catch (error) {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(codeOf(error) ?? '')) throw error
+    }
+  },
+
   folder: (path, mode) => void mkdirSync(path, { recursive: true, mode }),
   list: path => unlessAbsent(() => readdirSync(path)) ?? [],
   link(path) {

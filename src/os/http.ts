@@ -49,6 +49,8 @@ export const systemHttp: Http = {
           close: () =>
             new Promise(done => {
               server.close(() => done())
+              // somebody who is connected and says nothing must not hold us
+              server.closeAllConnections()
             }),
         })
       })

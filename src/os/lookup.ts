@@ -1,11 +1,13 @@
 /** Host names of the outside world, as the machine resolves them. */
 
-import { lookup } from 'node:dns/promises'
+import { lookup, resolve4, resolve6 } from 'node:dns/promises'
 import type { Address } from '../base/ip.ts'
 
 export interface Lookup {
   /** Addresses in the order of the machine's preference; empty where the name cannot be resolved now. */
   addresses(host: string): Promise<Address[]>
+  /** The same, asking DNS servers only and no hosts file. */
+  fromServers(host: string): Promise<Address[]>
 }
 
 export const systemLookup: Lookup = {
@@ -15,5 +17,10 @@ export const systemLookup: Lookup = {
     } catch {
       return []
     }
+  },
+
+  async fromServers(host) {
+    const found = await Promise.allSettled([resolve4(host), resolve6(host)])
+    return found.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []))
   },
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLab, type Host, noLab } from '../lab/lab.ts'
-import { assertClean, bin, createMesh, daemonPid, file, keyFile, ping, traces, wh, whOk } from './mesh.ts'
+import { assertClean, bin, conf, createMesh, daemonPid, file, keyFile, ping, traces, wh, whOk } from './mesh.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
 
@@ -42,22 +42,114 @@ test('a hanging daemon is ended by down', options, async () => {
   await assertClean(host)
 })
 
-test('wireguard-go killed: reload says what is wrong, down and up mend it', options, async t => {
+test('an interface that was deleted is made again by a reload, names and all', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  for (const { host } of nodes) await whOk(host, 'up', file)
+  await a.ok(['ip', 'link', 'delete', 'dev', 'wh-test'])
+  assert.match(await whOk(a, 'show'), /wh-test, GONE/)
+  await whOk(a, 'reload')
+  await ping(a, 'b.test')
+  assert.equal(await a.ok(['dig', '+short', '@10.0.42.2', 'b.test']), '10.0.42.3\n')
+  assert.ok(b.alive)
+  await whOk(a, 'down')
+  await assertClean(a)
+})
+
+test('wireguard-go killed: reload starts another, down leaves nothing of either', options, async t => {
   if (process.env.WG_KERNEL) return t.skip('the kernel cannot be killed')
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a', 'b'])
   const a = nodes[0]!.host
   for (const { host } of nodes) await whOk(host, 'up', file)
-  await a.ok(['pkill', '-9', 'wireguard-go'])
-  await a.until(['ip', '-br', 'link', 'show', 'dev', 'wh-test'], ({ code }) => code !== 0)
-  const { code, err } = await wh(a, 'reload')
-  assert.equal(code, 1)
-  assert.match(err, /interface wh-test is gone/)
-  await whOk(a, 'down')
-  await whOk(a, 'up', file)
-  await ping(a, 'b.test')
+  for (const mend of [() => whOk(a, 'reload'), () => whOk(a, 'down').then(() => whOk(a, 'up', file))]) {
+    await a.ok(['pkill', '-9', 'wireguard-go'])
+    await a.until(['ip', '-br', 'link', 'show', 'dev', 'wh-test'], ({ code }) => code !== 0)
+    await mend()
+    await ping(a, 'b.test')
+  }
   await whOk(a, 'down')
   await assertClean(a)
+})
+
+test('killed while it writes: the next one removes what was beside the file', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await host.writeFile('/etc/hosts.wh-new', 'half')
+  await host.ok(['mkdir', '-m', '700', '/run/wirehub'])
+  await host.writeFile('/run/wirehub/test.json.wh-new', 'half')
+  await whOk(host, 'up', file)
+  await whOk(host, 'down')
+  await assertClean(host)
+  assert.equal((await host.run(['ls', '/etc/hosts.wh-new'])).code, 2)
+})
+
+test('a journal that is lost or garbage: down finds the network by its mark', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await whOk(host, 'up', file)
+  await host.writeFile('/run/wirehub/test.json', 'garbage')
+  await whOk(host, 'down')
+  await assertClean(host)
+  await whOk(host, 'up', file)
+  await host.ok(['kill', '-9', await daemonPid(host)])
+  await host.ok(['rm', '-r', '/run/wirehub'])
+  await whOk(host, 'down')
+  await assertClean(host)
+})
+
+test('somebody who is connected to the socket and says nothing does not hold down', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await whOk(host, 'up', file)
+  const silent = host.spawn([
+    'python3',
+    '-c',
+    'import socket,time;s=socket.socket(socket.AF_UNIX);s.connect("/run/wirehub/test.sock");print("connected",flush=True);time.sleep(600)',
+  ])
+  await silent.says(/connected/, 10_000)
+  assert.equal(await whOk(host, 'down'), 'test is down\n')
+  await assertClean(host)
+})
+
+test('an interface of another that took the name of ours after a crash stays', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await whOk(host, 'up', file, 'interface', 'tun7')
+  await host.ok(['kill', '-9', await daemonPid(host)])
+  await host.ok(['ip', 'link', 'delete', 'dev', 'tun7'])
+  await host.ok(['ip', 'tuntap', 'add', 'dev', 'tun7', 'mode', 'tun'])
+  await whOk(host, 'down')
+  await host.ok(['ip', 'link', 'show', 'dev', 'tun7'])
+})
+
+test('down all goes on where one cannot be taken down', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  // a network may have a name that we use ourselves for locks
+  const others = ['hosts', 'start'].map((name, i) =>
+    conf(nodes, { name, subnet: `10.0.${50 + i}.0/24`, port: 4000 + i }),
+  )
+  for (const [i, text] of others.entries()) {
+    await host.writeFile(`/etc/wirehub/${i}.conf`, text)
+    await whOk(host, 'up', `/etc/wirehub/${i}.conf`)
+  }
+  await host.ok(['cp', '/etc/hosts', '/run/held'])
+  await host.ok(['mount', '--bind', '/run/held', '/etc/hosts'])
+  await host.ok(['mount', '-o', 'remount,ro,bind', '/etc/hosts'])
+  const { code, err } = await wh(host, 'down', 'all')
+  assert.equal(code, 1)
+  assert.match(err, /cannot write \/etc\/hosts/)
+  assert.equal((await host.ok(['ip', '-br', 'link'])).match(/wh-/g), null, 'both interfaces are gone')
+  await host.ok(['mount', '-o', 'remount,rw,bind', '/etc/hosts'])
+  await whOk(host, 'down', 'all')
+  await assertClean(host)
 })
 
 test('killed at any moment of up or down: up works again, and down leaves nothing', options, async () => {

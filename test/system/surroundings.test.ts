@@ -268,3 +268,75 @@ test('the DNS responder does not hear a neighbour who is no member', options, as
   }
   assert.equal(await host.ok(['dig', '+short', '@10.0.42.2', 'a.test']), '10.0.42.2\n')
 })
+
+test('a reload that cannot be is refused as up would refuse it, and what runs goes on', options, async () => {
+  await using lab = await createLab()
+  const { nodes, text } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  for (const { host } of nodes) await whOk(host, 'up', file)
+  const other = a.spawn([
+    'python3',
+    '-c',
+    'import socket,time;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.bind(("0.0.0.0",7777));print("bound",flush=True);time.sleep(600)',
+  ])
+  await other.says(/bound/, 10_000)
+  const refused: [string, RegExp][] = [
+    [text.replace('192.0.2.1:51820', '192.0.2.1:7777'), /UDP port 7777 is taken by another program/],
+    [
+      text.replace('10.0.42.0/24', '192.0.2.0/25'),
+      /subnet 192\.0\.2\.0\/25 of test overlaps 192\.0\.2\.1\/24 on interface eth0/,
+    ],
+  ]
+  for (const [changed, reason] of refused) {
+    await a.writeFile(file, changed.replace('b.test', 'bb.test'))
+    const { code, err } = await wh(a, 'reload')
+    assert.equal(code, 1)
+    assert.match(err, reason)
+    assert.match(await whOk(a, 'show'), /UDP port 51820/)
+    assert.match(await whOk(a, 'resolve', 'b.test'), /10\.0\.42\.3/)
+    await ping(a, 'b.test')
+  }
+  assert.ok(b.alive)
+})
+
+test('a member may have the name under which it is found outside', options, async () => {
+  await using lab = await createLab()
+  const { nodes, text } = await createMesh(lab, ['a', 'b'])
+  const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
+  // DNS outside: a name server that each machine asks
+  for (const host of [a, b]) {
+    await host.writeFile(file, text.replace('trust b.test', 'trust b.outside').replace('192.0.2.2:', 'b.outside:'))
+    await host.run(['sh', '-c', 'echo nameserver 127.0.0.1 > /etc/resolv.conf'])
+    const ns = host.spawn([
+      'node',
+      `${dirname(dirname(bin))}/test/lab/nameserver.ts`,
+      '127.0.0.1',
+      'b.outside=192.0.2.2',
+    ])
+    await ns.says(/ready/, 20_000)
+    await whOk(host, 'up', file)
+  }
+  await a.until(['wg', 'show', 'wh-test', 'endpoints'], ({ out }) => out.includes('192.0.2.2:51820'))
+  await ping(a, 'b.outside')
+  assert.match(await a.ok(['getent', 'ahostsv4', 'b.outside']), /^10\.0\.42\.3/)
+  await whOk(a, 'reload')
+  assert.match(await a.ok(['wg', 'show', 'wh-test', 'endpoints']), /192\.0\.2\.2:51820/)
+})
+
+test('in a named namespace a killed daemon’s lines are removed from the machine’s file, too', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  const hosts = await host.ok(['cat', '/etc/hosts'])
+  await host.ok(['ip', 'netns', 'add', 'red'])
+  const within = (...argv: string[]) => host.ok(['ip', 'netns', 'exec', 'red', ...argv], { timeout: 60_000 })
+  for (const again of [false, true]) {
+    await within(bin, 'up', file)
+    await host.ok(['pkill', '-9', '-f', 'daemon/main'])
+    if (again) await within(bin, 'up', file)
+    await within(bin, 'down')
+    assert.equal(await host.ok(['cat', '/etc/hosts']), hosts)
+    assert.equal((await host.run(['find', '/etc/netns', '-mindepth', '1'])).out, '')
+    await assertClean(host)
+  }
+})

@@ -6,16 +6,18 @@ import { createLogger } from '../../base/log.ts'
 import { second } from '../../base/time.ts'
 import { cleanup } from '../../daemon/cleanup.ts'
 import { readJournal } from '../../daemon/journal.ts'
-import { hostsLock, startLock } from '../../daemon/paths.ts'
+import { hostsLock, runRoot, startLock } from '../../daemon/paths.ts'
 import { requireRoot } from '../../daemon/prepare.ts'
 import { createResolver } from '../../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
 import { systemOs as os } from '../../os/index.ts'
 import { WhCommand } from '../command.ts'
-import { askDaemon, Dead, notRunning, type Running, select } from '../daemons.ts'
+import { allNetworks, askDaemon, Dead, forEach, notRunning, type Running, select, unrecorded } from '../daemons.ts'
 
 /** Seconds. Taking down an interface with thousands of peers takes well under one. */
 const patience = 5
+
+const quiet = createLogger(() => {})
 
 export default class Down extends WhCommand {
   static override summary = 'Take a network down: remove its interface and names'
@@ -26,12 +28,14 @@ export default class Down extends WhCommand {
     NAME: Args.string({ ignoreStdin: true, description: 'an interface, a network, its file, or all' }),
   }
 
+  readonly #wireguard = createWireguardDriver(os, quiet)
+
   async run(): Promise<void> {
     const { args } = await this.parse(Down)
     requireRoot(os, 'wh down')
-    const selected = select(args.NAME)
+    const selected = select(args.NAME, [...allNetworks(), ...(await unrecorded(await this.#wireguard.links()))])
     if (selected.length === 0 && args.NAME !== 'all') throw notRunning('no network is up')
-    for (const running of selected) await this.#down(running)
+    await forEach(selected, running => this.#down(running))
   }
 
   async #down(running: Running): Promise<void> {
@@ -53,21 +57,20 @@ export default class Down extends WhCommand {
         words = 'did not answer: its daemon is killed, and what it had left is removed'
       }
     }
+    os.files.folder(paths.folder, 0o700)
     const lock = await os.locks.acquire(paths.lock, patience)
     if (!lock) throw new Failure(`${journal.network}: the daemon (process ${journal.pid}) does not end`)
     // a daemon killed while it started has left the file of this one, too
     const turn = await os.locks.acquire(startLock, patience)
     try {
-      const left = readJournal(os.files, paths.journal)
-      if (left) {
-        const quiet = createLogger(() => {})
-        const wireguard = createWireguardDriver(os, quiet)
-        const resolver = createResolver(os, hostsLock, quiet)
-        await cleanup({ files: os.files, wireguard, resolver }, left, paths)
-      }
+      // a daemon that took everything down has taken its journal along; one that was lost is as good as ours
+      const left = journal.pid === 0 ? journal : readJournal(os.files, paths.journal)
+      const resolver = createResolver(os, hostsLock, quiet)
+      if (left) await cleanup({ files: os.files, wireguard: this.#wireguard, resolver }, left, paths)
     } finally {
       turn?.release()
       lock.release()
+      if (paths.folder !== runRoot) os.files.removeFolder(paths.folder)
     }
     this.log(`${journal.network} ${words}`)
   }

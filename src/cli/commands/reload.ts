@@ -4,7 +4,7 @@ import { Args, Flags } from '@oclif/core'
 import { requireRoot } from '../../daemon/prepare.ts'
 import { systemOs as os } from '../../os/index.ts'
 import { WhCommand } from '../command.ts'
-import { askDaemon, notRunning, select } from '../daemons.ts'
+import { askDaemon, forEach, notRunning, select } from '../daemons.ts'
 
 export default class Reload extends WhCommand {
   static override summary = 'Apply a changed network file; running tunnels are not disturbed'
@@ -24,13 +24,13 @@ export default class Reload extends WhCommand {
     requireRoot(os, 'wh reload')
     const selected = select(args.NAME)
     if (selected.length === 0 && args.NAME !== 'all') throw notRunning('no network is up')
-    for (const running of selected) {
+    await forEach(selected, async running => {
       const { changes, commands, warnings } = await askDaemon(running, 'reload', {})
       for (const warning of warnings) this.logToStderr(`wh reload: ${warning}`)
       if (flags.verbose) for (const command of commands) this.logToStderr(command)
       const { network } = running.journal
       for (const change of changes) this.log(`${network}: ${change}`)
       if (changes.length === 0) this.log(`${network}: no change`)
-    }
+    })
   }
 }

@@ -108,10 +108,12 @@ function startInBackground(options: Options): Promise<Message> {
     cwd: '/',
   })
   let interrupted = false
-  process.once('SIGINT', () => {
-    interrupted = true
-    child.kill('SIGTERM')
-  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      interrupted = true
+      child.kill('SIGTERM')
+    })
+  }
   return new Promise((done, failed) => {
     child.on('error', failed)
     child.on('exit', (code, signal) => {

@@ -53,7 +53,7 @@ function memberRow(member: MemberStatus, now: WallTime): string[] {
 export function printStatus(status: Status, now: WallTime): string {
   const own = [status.hostname ?? 'helper', status.ipv4, status.ipv6].filter(part => part !== undefined).join('  ')
   const device = status.interface
-    ? `${status.interface}, UDP port ${status.listenPort}, ${status.backend === 'kernel' ? 'kernel WireGuard' : 'wireguard-go'}`
+    ? `${status.interface}, ${status.listenPort === undefined ? 'GONE: wh reload makes it again' : `UDP port ${status.listenPort}`}, ${status.backend === 'kernel' ? 'kernel WireGuard' : 'wireguard-go'}`
     : 'none: a helper is in nobody’s file'
   const names =
     status.names === 'none'

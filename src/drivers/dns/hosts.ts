@@ -25,27 +25,36 @@ export function hostLines(members: readonly Member[], reachable: (address: Addre
   })
 }
 
-/** The text without our block. A block whose end is missing loses its mark only: its lines may be another's by now. */
+/** A line as we write it. What else stands between our marks was put there by somebody, and stays. */
+const ours = /^[0-9a-f.:]+\t[^\s#]+\r?\n?$/
+
+/** The text without our block. Where its end mark is lost, it ends with the last line that looks like ours. */
 export function withoutBlock(text: string, id: BlockId): string {
   const begin = `# BEGIN wh ${id}`
-  for (let from = 0; ; ) {
-    const at = text.indexOf(begin, from)
-    if (at < 0) return text
-    const lineEnd = text.indexOf('\n', at)
-    const mark = text.slice(at, lineEnd < 0 ? undefined : lineEnd)
-    if ((at > 0 && text[at - 1] !== '\n') || (mark !== begin && mark !== begin + addedBreak)) {
-      from = at + 1
+  const end = `# END wh ${id}`
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
+  const kept: string[] = []
+  for (let i = 0; i < lines.length; i++) {
+    const mark = lines[i]!.trimEnd()
+    const lineBreak = lines[i]!.endsWith('\r\n') ? '\r\n' : '\n'
+    if (mark !== begin && mark !== begin + addedBreak) {
+      kept.push(lines[i]!)
       continue
     }
-    const end = `\n# END wh ${id}\n`
-    const endAt = text.indexOf(end, at)
-    const rest = text.slice(endAt >= 0 ? endAt + end.length : lineEnd < 0 ? text.length : lineEnd + 1)
+    let last = lines.findIndex((line, at) => at > i && line.trimEnd() === end)
+    if (last < 0) last = lines.findIndex((line, at) => at > i && !ours.test(line)) - 1
+    if (last < i) last = lines.length - 1
+    kept.push(...lines.slice(i + 1, last + 1).filter(line => !ours.test(line) && line.trimEnd() !== end))
+    i = last
+    if (mark === begin) continue
     // the line break that we added goes with the last thing that needs it; another block of ours takes over the word of it
-    const before = mark !== begin && rest === '' ? at - 1 : at
-    const inherited = mark !== begin && rest.startsWith('# BEGIN wh ') ? rest.replace('\n', `${addedBreak}\n`) : rest
-    text = text.slice(0, before) + inherited
-    from = before
+    const next = lines[i + 1]
+    if (next?.startsWith('# BEGIN wh ')) lines[i + 1] = next.replace(/\r?\n$/, `${addedBreak}$&`)
+    else if (next === undefined && kept.length > 0) {
+      kept.push(kept.pop()!.slice(0, -lineBreak.length))
+    }
   }
+  return kept.join('')
 }
 
 /** The text with our block at its end, in place of an older one. No lines, no block. */

@@ -23,6 +23,8 @@ export type Names = {
   readonly networkName: string
   readonly blockId: BlockId
   readonly hostLines: readonly string[]
+  /** Names, lower case, that must be looked up outside to reach members. */
+  readonly endpointNames: ReadonlySet<string>
   /** Where our responder listens; empty if it could not. */
   readonly servers: readonly Address[]
 }
@@ -35,16 +37,23 @@ export type Resolver = {
 }
 
 const hostsFile = '/etc/hosts'
+const hostsOfMachine = '/proc/1/root/etc/hosts'
+const madeByUs = '# made by wh from /etc/hosts; it goes with the last network in this namespace\n'
 const resolvConf = '/etc/resolv.conf'
 /** Seconds to wait for another network that changes the file. */
 const patience = 10
 /** systemd.network(5) allows more, older versions 256 in all. */
 const maxDomains = 200
 
-/** Domains which the resolver shall ask us about: the network's, and single names for hosts that stand outside it. */
-export function routedDomains(networkName: string, zone: Zone): string[] {
+/**
+ * Domains which the resolver shall ask us about: the network's, and single names for hosts that stand outside it. A name that is
+ * also an endpoint keeps its meaning outside, or nobody could find out where that is.
+ */
+export function routedDomains(networkName: string, zone: Zone, endpointNames: ReadonlySet<string>): string[] {
   const own = networkName.toLowerCase()
-  const outside = [...zone.hosts.keys()].filter(name => name !== own && !name.endsWith(`.${own}`))
+  const outside = [...zone.hosts.keys()].filter(
+    name => name !== own && !name.endsWith(`.${own}`) && !endpointNames.has(name),
+  )
   return [own, ...outside, ...zone.prefixes.flatMap(reverseDomains)]
 }
 
@@ -61,15 +70,38 @@ export function createResolver(
     return /^\s*nameserver\s+127\.0\.0\.5[34]\b/m.test(files.read(resolvConf) ?? '')
   }
 
-  /**
-   * The hosts file that `ip netns exec` will mount for the named namespace that we run in (ip-netns(8)); `null` where there is no
-   * such namespace, or where it is mounted already and so is /etc/hosts itself.
-   */
-  function namespaceHosts(): string | null {
+  /** The hosts file that `ip netns exec` mounts over /etc/hosts in the named namespace that we run in (ip-netns(8)), if we do. */
+  function namespaceFile(): string | null {
     const name = machine.namespace()?.name
-    if (!name) return null
-    const path = `/etc/netns/${name}/hosts`
-    return files.info(path)?.id === files.info(hostsFile)?.id ? null : path
+    return name ? `/etc/netns/${name}/hosts` : null
+  }
+
+  const idOf = (path: string | null) => (path === null ? undefined : files.info(path)?.id)
+
+  /**
+   * Every file that may hold lines of ours. A daemon that was started before `ip netns exec` had a file to mount wrote into the
+   * machine's, which a later command in that namespace sees only through process 1.
+   */
+  function clearable(): string[] {
+    const copy = namespaceFile()
+    const paths = copy === null ? [hostsFile] : [hostsFile, copy, hostsOfMachine]
+    const ids = paths.map(idOf)
+    return paths.filter((_, i) => ids[i] !== undefined && ids.indexOf(ids[i]) === i)
+  }
+
+  /** What a namespace's own hosts file is made of: the machine's, less all lines of ours, under a heading that says whose it is. */
+  function freshCopy(copy: string): string {
+    const source = [hostsFile, hostsOfMachine].find(path => idOf(path) !== undefined && idOf(path) !== idOf(copy))
+    return madeByUs + withoutAnyBlock((source && files.read(source, 'latin1')) ?? '')
+  }
+
+  function removeCopy(path: string): void {
+    try {
+      files.remove(path)
+      files.removeFolder(dirname(path))
+    } catch (error) {
+      throw refused(path, error)
+    }
   }
 
   function refused(path: string, error: unknown): Failure {
@@ -98,8 +130,9 @@ export function createResolver(
     }
   }
 
-  async function setResolved(interfaceName: string, { zone, networkName, servers }: Names): Promise<void> {
-    const domains = routedDomains(networkName, zone)
+  async function setResolved(interfaceName: string, names: Names): Promise<void> {
+    const { zone, networkName, servers, endpointNames } = names
+    const domains = routedDomains(networkName, zone, endpointNames)
     if (domains.length > maxDomains) {
       log.warn('too many names outside the domain of the network for systemd-resolved', { kept: maxDomains })
       domains.length = maxDomains
@@ -131,25 +164,26 @@ export function createResolver(
         const change = (text: string) => withBlock(text, names.blockId, names.hostLines)
         const text = files.read(hostsFile, 'latin1') ?? ''
         edit(hostsFile, text, change(text))
-        const inNamespace = namespaceHosts()
-        if (!inNamespace) return
-        files.folder(dirname(inNamespace), 0o755)
-        const before = files.read(inNamespace, 'latin1')
-        edit(inNamespace, before ?? '', change(before ?? withoutAnyBlock(text)))
+        const copy = namespaceFile()
+        // the same file: mounted already
+        if (copy === null || idOf(copy) === idOf(hostsFile)) return
+        files.folder(dirname(copy), 0o755)
+        const before = files.read(copy, 'latin1')
+        edit(copy, before ?? '', change(before ?? freshCopy(copy)))
       })
     },
 
     clear: id =>
       exclusively(() => {
-        const text = files.read(hostsFile, 'latin1')
-        if (text !== null) edit(hostsFile, text, withoutBlock(text, id))
-        const inNamespace = namespaceHosts()
-        const before = inNamespace && files.read(inNamespace, 'latin1')
-        if (!inNamespace || before === null) return
-        const rest = withoutBlock(before, id)
-        // what is left is the copy that `set` began with: without the file, `ip netns exec` shows the same
-        if (rest !== before && rest === withoutAnyBlock(text ?? '')) files.remove(inNamespace)
-        else edit(inNamespace, before, rest)
+        const copy = namespaceFile()
+        for (const path of clearable()) {
+          const before = files.read(path, 'latin1')
+          if (before === null) continue
+          const rest = withoutBlock(before, id)
+          const done = copy !== null && idOf(path) === idOf(copy) && rest === freshCopy(copy)
+          if (done) removeCopy(copy)
+          else edit(path, before, rest)
+        }
       }),
   }
 }

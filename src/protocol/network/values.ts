@@ -22,6 +22,7 @@ export function readName(text: string): Read<string> {
   if (!/^[A-Za-z0-9]/.test(text)) return { problem: `${quote(text)} does not begin with a letter or a digit` }
   const foreign = /[^A-Za-z0-9._-]/u.exec(text)
   if (foreign) return { problem: `${quote(foreign[0])} is not a letter, a digit, a dot, - or _` }
+  if (text === 'all') return { problem: 'the commands take `all` for every network that is up' }
   return { ok: text }
 }
 
