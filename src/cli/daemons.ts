@@ -32,12 +32,14 @@ export function select(name: string | undefined, all: readonly Running[] = allNe
       remedy: 'name one of them, or all',
     })
   }
-  const file = resolve(name)
-  const found = all.filter(
-    ({ journal }) => [journal.interface, journal.network].includes(name) || journal.file === file,
-  )
+  const found = all.filter(running => isCalled(running, name))
   if (found.length > 0) return found
   throw notRunning(`no network, interface or file ${name} is up`)
+}
+
+/** Is this the network's name, its interface, or its file? */
+export function isCalled({ journal }: Running, name: string): boolean {
+  return [journal.interface, journal.network].includes(name) || journal.file === resolve(name)
 }
 
 /** Networks whose journal is lost, found by the marks on their interfaces. Only `down` has a use for them. */

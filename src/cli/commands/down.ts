@@ -12,7 +12,17 @@ import { createResolver } from '../../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
 import { systemOs as os } from '../../os/index.ts'
 import { WhCommand } from '../command.ts'
-import { allNetworks, askDaemon, Dead, forEach, notRunning, type Running, select, unrecorded } from '../daemons.ts'
+import {
+  allNetworks,
+  askDaemon,
+  Dead,
+  forEach,
+  isCalled,
+  notRunning,
+  type Running,
+  select,
+  unrecorded,
+} from '../daemons.ts'
 
 /** Seconds. Taking down an interface with thousands of peers takes well under one. */
 const patience = 5
@@ -33,9 +43,18 @@ export default class Down extends WhCommand {
   async run(): Promise<void> {
     const { args } = await this.parse(Down)
     requireRoot(os, 'wh down')
-    const selected = select(args.NAME, [...allNetworks(), ...(await unrecorded(await this.#wireguard.links()))])
+    const selected = await this.#select(args.NAME)
     if (selected.length === 0 && args.NAME !== 'all') throw notRunning('no network is up')
     await forEach(selected, running => this.#down(running))
+  }
+
+  /** By their journals; by the marks on interfaces only where no journal says it, which takes longer. */
+  async #select(name: string | undefined): Promise<readonly Running[]> {
+    const recorded = allNetworks()
+    if (name === undefined ? recorded.length > 0 : recorded.some(running => isCalled(running, name))) {
+      return select(name, recorded)
+    }
+    return select(name, [...recorded, ...(await unrecorded(await this.#wireguard.links()))])
   }
 
   async #down(running: Running): Promise<void> {
