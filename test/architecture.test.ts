@@ -35,8 +35,16 @@ const PACKAGES: Record<string, string[]> = {
 
 /** The rings that may use the machine directly. */
 const MACHINE = ['os', 'daemon', 'cli']
-const IMPURE =
-  /\b(Date\.now|Math\.random|crypto\.|setTimeout|setInterval|setImmediate|performance\.now|process\.|Buffer\b)/
+const AMBIENT =
+  /\b(Date\.now|new Date\(|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.|fetch\()/
+/** What a ring may not touch by itself, though no import shows it. */
+const FORBIDDEN: Record<string, RegExp[]> = {
+  base: [AMBIENT, /\b(crypto\.|Buffer\b)/],
+  protocol: [AMBIENT, /\b(crypto\.|Buffer\b)/],
+  drivers: [AMBIENT],
+  node: [AMBIENT],
+  api: [AMBIENT],
+}
 
 const src = join(import.meta.dirname, '../src')
 const files = globSync('**/*.ts', { cwd: src })
@@ -50,6 +58,12 @@ function importsOf(text: string): string[] {
 }
 
 test('there are files to look at', () => assert.ok(files.length > 40))
+
+test('clock, chance and the network are seen where they are used', () => {
+  const used = ['Date.now()', 'new Date()', 'Math.random()', 'setTimeout(f, 1)', 'await fetch(url)', 'process.env.HOME']
+  for (const code of used) assert.match(code, AMBIENT)
+  for (const code of ['dateOf(x)', 'subprocess(x)', 'prefetch(x)', 'clock.now()']) assert.doesNotMatch(code, AMBIENT)
+})
 
 for (const path of files) {
   const ring = path.split('/')[0]!
@@ -79,8 +93,8 @@ for (const path of files) {
     }
   })
 
-  if (ring === 'protocol' || ring === 'base') {
-    test(`src/${path} is pure`, () => assert.doesNotMatch(code, IMPURE))
+  for (const words of FORBIDDEN[ring] ?? []) {
+    test(`src/${path} has nothing of ${words}`, () => assert.doesNotMatch(code, words))
   }
 
   test(`src/${path} opens with what it is`, () => assert.match(text, /^\/\*\*[\s\S]+?\*\/\n/))

@@ -18,7 +18,6 @@ import {
   rmdirSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -179,7 +178,17 @@ export const systemFiles: Files = {
     }
   },
 
-  create: (path, text, mode) => writeFileSync(path, text, { flag: 'wx', mode }),
+  create(path, text, mode) {
+    const fd = openSync(path, 'wx', mode)
+    try {
+      writeAll(fd, Buffer.from(text))
+    } catch (error) {
+      rmSync(path)
+      throw error
+    } finally {
+      closeSync(fd)
+    }
+  },
 
   appender(path, limit) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

@@ -79,6 +79,26 @@ test('a file with errors is refused with all of them, and stays as it is', () =>
   assert.match(stderr, /^wh fmt: 2 errors in net.conf\nnet.conf:3:7: error: trust without a key\n/)
 })
 
+test('a place that may not be written is refused, and a name that is too long', () => {
+  chmodSync(dir, 0o555)
+  // root writes everywhere
+  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  for (const [args, path] of [
+    [['net.conf', 'to', 'yaml', 'write'], 'net.yaml'],
+    [['net.conf', 'write'], 'net.conf'],
+  ] as const) {
+    chmodSync(at('net.conf'), 0o444)
+    const { status, stdout, stderr } = spawnSync(bin, ['fmt', ...args], { cwd: dir, encoding: 'utf8', ...user })
+    assert.deepEqual([status, stdout, stderr], [3, '', `wh fmt: cannot write ${path}: permission denied\n`])
+  }
+  assert.deepEqual([readdirSync(dir), read('net.conf')], [['net.conf'], rough])
+  chmodSync(dir, 0o755)
+  const long = 'x'.repeat(255)
+  writeFileSync(at(long), rough)
+  const { status, stderr } = fmt(long, 'to', 'yaml', 'write')
+  assert.deepEqual([status, stderr], [1, `wh fmt: cannot write ${long}.yaml: name too long\n`])
+})
+
 test('an unknown syntax is a mistake in the command line', () => {
   assert.equal(fmt('net.conf', 'to', 'toml').status, 2)
 })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -21,6 +21,8 @@ const table: [string, string][] = [
   ],
   ['fmt a to toml', 'wh fmt: Expected --to=toml to be one of: conf, yaml'],
   ['show --jsom', 'wh show: Nonexistent flag: --jsom'],
+  ['pubkey foo', 'wh pubkey: Unexpected argument: foo'],
+  ['pubkey foo up', 'wh pubkey: Unexpected arguments: foo, up'],
 ]
 for (const [typed, said] of table) {
   test(`wh ${typed}`, () => {
@@ -29,6 +31,17 @@ for (const [typed, said] of table) {
     assert.deepEqual([status, stdout, stderr], [2, '', `${said}\n  wh ${command} --help shows how it is used\n`])
   })
 }
+
+test('a command that is none is named alone, with the one that was meant', () => {
+  for (const [typed, said] of [
+    ['shwo', '"shwo"; did you mean show?'],
+    ['chekc net.conf', '"chekc"; did you mean check?'],
+    ['up:down', '"up:down"'],
+  ] as const) {
+    const { status, stderr } = wh(...typed.split(' '))
+    assert.deepEqual([status, stderr], [2, `wh: there is no command ${said}\n  wh --help lists the commands\n`])
+  }
+})
 
 test('it runs from any directory, through a symbolic link', () => {
   symlinkSync(bin, join(folder, 'first'))
@@ -51,7 +64,13 @@ test('help comes in all the ways that people try', () => {
   }
 })
 
-test('a reader that goes away early is no error', () => {
-  const { status, stderr } = spawnSync('sh', ['-c', `${bin} --help | head -1`], { encoding: 'utf8' })
+test('no plugins come from a home folder', () => {
+  const data = join(folder, 'data')
+  mkdirSync(join(data, 'wh'), { recursive: true })
+  writeFileSync(join(data, 'wh/package.json'), 'not JSON')
+  const { status, stderr } = spawnSync(bin, ['--help'], {
+    encoding: 'utf8',
+    env: { ...process.env, XDG_DATA_HOME: data },
+  })
   assert.deepEqual([status, stderr], [0, ''])
 })

@@ -7,6 +7,7 @@ import { systemFiles as files } from '../../os/files.ts'
 import { type Syntax, syntaxOf } from '../../protocol/network/document.ts'
 import { formatConf, formatYaml } from '../../protocol/network/format.ts'
 import { WhCommand } from '../command.ts'
+import { refusal } from '../refusal.ts'
 
 export default class Fmt extends WhCommand {
   static override summary = 'Format a network file, or convert it to or from YAML'
@@ -48,13 +49,13 @@ function write(path: string, call: () => void): void {
   try {
     call()
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
+    const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') {
       const remedy = 'remove it, or print with the same command without write'
       throw new Failure(`${path} exists already, and is left as it is`, { remedy })
     }
     const denied = code === 'EACCES' || code === 'EPERM'
-    throw new Failure(`${path} is unchanged: ${denied ? 'permission denied' : message}`, {
+    throw new Failure(`cannot write ${path}: ${refusal(error)}`, {
       ...(denied ? { exit: exit.permission } : {}),
       cause: error,
     })

@@ -7,8 +7,8 @@ import { WhCommand } from '../command.ts'
 import { goalOf } from '../goal.ts'
 import { searchProgress } from '../print/progress.ts'
 
-/** More threads than any machine has cores; beyond it is a slip of the finger. */
-const mostThreads = 1024
+/** So many take 5 s to start on two cores; more is a slip of the finger. */
+const mostThreads = 128
 
 export default class Genkey extends WhCommand {
   static override summary = 'Print a new private key whose public key carries a proof of work'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -54,6 +54,7 @@ test('what makes no sense is refused with the reason', () => {
   for (const [argv, reason] of [
     [['genkey', 'workbit', '-3'], /workbit: "-3" is not a number from 0 to 64/],
     [['genkey', 'threads', '0'], /threads: "0" is not a number from 1/],
+    [['genkey', 'threads', '129'], /threads: "129" is not a number from 1 to 128/],
     [['genkey', 'namespace', ''], /namespace is empty/],
     [['genkey', join(folder, 'none.conf')], /none\.conf does not exist/],
     [['workbit'], /nothing on standard input/],
@@ -66,13 +67,30 @@ test('what makes no sense is refused with the reason', () => {
   }
 })
 
+/** The names of a process's threads; Node calls those of a search `WorkerThread`. */
+const threadsOf = (pid: number) =>
+  globSync(`/proc/${pid}/task/*/comm`).map(path => {
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch {
+      // it has ended meanwhile
+      return ''
+    }
+  })
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 60_000; !condition(); await new Promise(resolve => setTimeout(resolve, 20))) {
+    if (Date.now() > end) throw new Error(`never came true: ${condition}`)
+  }
+}
+
 test('a search that Ctrl-C ends leaves status 130 and nothing behind', async () => {
   const child = spawn(wh, ['genkey', 'workbit', '64'], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout.on('data', data => (output += data))
   child.stderr.on('data', data => (output += data))
-  // `wh` replaces its shell by Node with exec, so that the signal reaches it; it takes half a second to begin
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  // `wh` replaces its shell by Node with exec, so that the signal reaches it
+  await until(() => threadsOf(child.pid!).includes('WorkerThread'))
   child.kill('SIGINT')
   assert.equal(await new Promise(resolve => child.on('close', resolve)), 130)
   assert.equal(output, '')
