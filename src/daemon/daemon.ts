@@ -6,6 +6,7 @@
  *              └─ taken: the network is up already
  */
 
+import { dirname } from 'node:path'
 import type { AnswerOf } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -152,7 +153,7 @@ function canTakeOver(crashed: Journal, links: readonly ActualLink[], loaded: Loa
 function keepPort(os: Os, { store, choices }: Prepared): void {
   if (store === undefined) return
   try {
-    os.files.folder(store.slice(0, store.lastIndexOf('/')), 0o700)
+    os.files.folder(dirname(store), 0o700)
     os.files.write(store, `${JSON.stringify({ listenPort: choices.listenPort })}\n`, { mode: 0o600 })
   } catch (error) {
     throw new Failure(`cannot keep the port that was chosen: ${(error as Error).message}`, {

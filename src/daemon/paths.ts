@@ -3,6 +3,7 @@
  * namespace other than the machine's, because namespaces share `/run`; what shall survive a reboot stands in `/var/lib/wirehub`.
  */
 
+import { dirname, join } from 'node:path'
 import type { Machine } from '../os/machine.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 
@@ -43,5 +44,5 @@ export function logFile(machine: Machine, network: string): string {
 
 /** The key of a node that names none: beside the network file, then the machine's. */
 export function defaultKeyFiles(networkFile: string): string[] {
-  return [`${networkFile.slice(0, networkFile.lastIndexOf('/'))}/private.key`, '/etc/wirehub/private.key']
+  return [join(dirname(networkFile), 'private.key'), '/etc/wirehub/private.key']
 }

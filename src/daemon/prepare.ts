@@ -7,9 +7,8 @@ import { exit, Failure } from '../base/failure.ts'
 import { overlaps, type Prefix, parsePrefix } from '../base/ip.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { userspaceRuns } from '../drivers/wireguard/userspace.ts'
-import { type Choices, type Identity, ownerMark, prefixesOf } from '../node/desired.ts'
+import { type Choices, type Identity, ownerMark, prefixesOf, selfOf } from '../node/desired.ts'
 import type { Os } from '../os/index.ts'
-import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import { formatProblem } from '../protocol/network/problem.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
@@ -211,7 +210,7 @@ export function load(os: Os, options: Options, dryRun = false): Loaded {
   const privateKey = readKeyFile(os.files, network, options.file, options.privateKey)
   requirePrograms(os)
   const identity = { privateKey, publicKey: privateKey.publicKey() }
-  const self = selfOf(network, identity.publicKey)
+  const self = selfOf(members(network), identity.publicKey)
   const notes = problems.map(problem => formatProblem(problem, options.file, text))
   if (!self) notes.push(`${identity.publicKey} is not in ${options.file}: running as a helper, without an interface`)
   return { network, identity, self, owner: ownerMark(network, identity.publicKey), notes }
@@ -253,15 +252,11 @@ export async function surveyAgain(
   network: Network,
   { identity, choices }: Prepared,
 ): Promise<void> {
-  const self = selfOf(network, identity.publicKey)
+  const self = selfOf(members(network), identity.publicKey)
   if (!self) return
   checkSubnets(links, network, choices.interfaceName)
   const port = self.endpoint?.port
   const listens = (await os.programs.run(['wg', 'show', choices.interfaceName, 'listen-port'])).out.trim()
   if (choices.portGiven || port === undefined || String(port) === listens || (await portIsFree(os, port))) return
   throw portTaken(port, false)
-}
-
-function selfOf(network: Network, key: PublicKey): Member | null {
-  return members(network).find(member => member.key === key && member.role !== 'alias') ?? null
 }

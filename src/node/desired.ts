@@ -51,6 +51,11 @@ function ownAddresses(network: Network, self: Member, ipv6: boolean): string[] {
   return ipv6 ? [...addresses, `${self.ipv6}/${overlayPrefix(network.name).length}`] : addresses
 }
 
+/** The member that this node is; `null` for a helper. An alias is a place kept free, not a member. */
+export function selfOf(all: readonly Member[], key: PublicKey): Member | null {
+  return all.find(member => member.key === key && member.role !== 'alias') ?? null
+}
+
 export type Resolve = (host: string) => Address | undefined
 
 /** The endpoint with an address in place of a name; absent while the name has none. */
@@ -79,7 +84,7 @@ export function desired(
   choices: Choices,
   resolve: Resolve,
 ): Desired {
-  const self = all.find(member => member.key === identity.publicKey && member.role !== 'alias') ?? null
+  const self = selfOf(all, identity.publicKey)
   const peers = all.filter(member => member !== self && member.role !== 'alias')
   return {
     self,
