@@ -186,7 +186,14 @@ export class Node {
     const { os, resolver } = this.#parts
     await this.#startDns(os)
     this.#mechanism = await resolver.choose(this.#dnsAddresses)
-    await this.#setNames()
+    try {
+      await this.#setNames()
+    } catch (error) {
+      if (this.#mechanism === 'hosts file') throw error
+      this.#warn('names', `${(error as Error).message}; using the hosts file instead`)
+      this.#mechanism = 'hosts file'
+      await this.#setNames()
+    }
   }
 
   async #startDns(os: NodeParts['os']): Promise<void> {

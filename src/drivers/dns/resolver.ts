@@ -153,7 +153,9 @@ export function createResolver(
 
   return {
     async choose(servers) {
-      if (servers.length === 0 || !programs.find('resolvectl') || !leadsToResolved()) return 'hosts file'
+      // resolved knows interfaces by number, and those of another network namespace would be the wrong ones
+      if (servers.length === 0 || machine.namespace() !== null) return 'hosts file'
+      if (!programs.find('resolvectl') || !leadsToResolved()) return 'hosts file'
       const { code } = await programs.run(['resolvectl', 'status'])
       return code === 0 ? 'systemd-resolved' : 'hosts file'
     },

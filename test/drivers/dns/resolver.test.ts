@@ -44,6 +44,7 @@ const table: [string, MachineOptions, string][] = [
   ['resolv.conf names another server', {}, 'hosts file'],
   ['no resolv.conf', { files: {} }, 'hosts file'],
   ['no resolvectl', { ...resolved, programs: [] }, 'hosts file'],
+  ['we are in another namespace than resolved', { ...resolved, namespace: { id: '4026', name: null } }, 'hosts file'],
   ['resolved does not answer', { ...resolved, run: () => ({ code: 1 }) }, 'hosts file'],
 ]
 for (const [when, machine, mechanism] of table) {
