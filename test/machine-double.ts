@@ -60,6 +60,7 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
       appender: () => () => {},
       remove: path => void at.delete(path),
       removeFolder() {},
+      removeUnfinished() {},
       folder() {},
       list: path => [...at.keys()].filter(name => name.startsWith(`${path}/`)).map(name => name.slice(path.length + 1)),
       info: (path): FileInfo | null =>

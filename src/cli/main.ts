@@ -27,10 +27,13 @@ try {
   await run(argv.length === 0 ? ['show'] : argv, { root, pjson, userPlugins: false })
 } catch (error) {
   const unknown = /^command (.+) not found$/.exec((error as Error).message)?.[1]
-  if (unknown === undefined) await handle(error as Error)
-  const { commands } = await import('./index.ts')
-  const meant = nearest(unknown!, Object.keys(commands))
-  process.stderr.write(`wh: there is no command ${JSON.stringify(unknown)}${meant ? `; did you mean ${meant}?` : ''}\n`)
-  process.stderr.write('  wh --help lists the commands\n')
-  process.exitCode = exit.usage
+  if (unknown === undefined) {
+    await handle(error as Error)
+  } else {
+    const { commands } = await import('./index.ts')
+    const meant = nearest(unknown, Object.keys(commands))
+    const hint = meant ? `; did you mean ${meant}?` : ''
+    process.stderr.write(`wh: there is no command ${JSON.stringify(unknown)}${hint}\n  wh --help lists the commands\n`)
+    process.exitCode = exit.usage
+  }
 }

@@ -18,7 +18,7 @@ import { hostLines } from '../drivers/dns/hosts.ts'
 import type { Mechanism, Resolver } from '../drivers/dns/resolver.ts'
 import { type DnsServer, startDnsServer } from '../drivers/dns/server.ts'
 import type { Backend, WireguardDriver } from '../drivers/wireguard/driver.ts'
-import type { ActualInterface } from '../drivers/wireguard/interface.ts'
+import type { ActualInterface, WantedInterface } from '../drivers/wireguard/interface.ts'
 import type { Given, Step } from '../drivers/wireguard/plan.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
@@ -54,6 +54,8 @@ export class Node {
   #network: Network
   #desired: Desired
   #backend: Backend | null = null
+  /** We have made the interface, and may not have come as far as the mark. */
+  #halfMade = false
   #dns: DnsServer | null = null
   #dnsAddresses: Address[] = []
   #mechanism: Mechanism | 'none' = 'none'
@@ -75,13 +77,8 @@ export class Node {
   /** Configures the machine. After a failure, nothing of it is left. */
   start(): Promise<void> {
     return this.#exclusively(async () => {
-      const wanted = this.#desired.interface
-      if (!wanted) return
+      if (!this.#desired.interface) return
       try {
-        const there = await this.#parts.wireguard.read(wanted.name)
-        if (there && there.owner !== wanted.owner) throw new Failure(`interface ${wanted.name} exists and is not ours`)
-        if (!there) this.#backend = await this.#parts.wireguard.create(wanted)
-        else this.#backend = there.kind === 'wireguard' ? 'kernel' : 'wireguard-go'
         await this.#apply()
         await this.#startNames()
       } catch (error) {
@@ -162,24 +159,34 @@ export class Node {
     this.#warnings.set(topic, message)
   }
 
-  /** The difference, applied. An interface that somebody deleted is made again. */
+  /** The difference, applied. An interface that is not there is made: at the start, and where somebody deleted it. */
   async #apply(): Promise<Step[]> {
     const { wireguard, os, log } = this.#parts
     const wanted = this.#desired.interface
     if (!wanted) return []
-    const gone = this.#mechanism !== 'none' && !(await wireguard.read(wanted.name))
-    if (gone) {
-      log.warn('the interface is gone: making it again', { interface: wanted.name })
-      this.#given = new Map()
+    let actual = await wireguard.read(wanted.name)
+    if (actual && !this.#isOurs(actual, wanted)) throw new Failure(`interface ${wanted.name} exists and is not ours`)
+    const deleted = !actual && this.#mechanism !== 'none'
+    if (deleted) log.warn('the interface is gone: making it again', { interface: wanted.name })
+    if (!actual) {
       this.#backend = await wireguard.create(wanted)
+      this.#halfMade = true
+      actual = await wireguard.read(wanted.name)
+    } else {
+      this.#backend ??= actual.kind === 'wireguard' ? 'kernel' : 'wireguard-go'
     }
-    const steps = await wireguard.apply(wanted, this.#given, os.clock.wall())
+    const steps = await wireguard.apply(wanted, actual, this.#given, os.clock.wall())
+    this.#halfMade = false
     this.#given = new Map(
       wanted.peers.flatMap(({ key, endpoint }) => (endpoint ? [[key, formatEndpoint(endpoint)]] : [])),
     )
     // what systemd-resolved knew of it went with the interface
-    if (gone) await this.#setNames()
+    if (deleted) await this.#setNames()
     return steps
+  }
+
+  #isOurs(actual: ActualInterface, wanted: WantedInterface): boolean {
+    return actual.owner === wanted.owner || (actual.owner === '' && this.#halfMade)
   }
 
   async #startNames(): Promise<void> {
@@ -244,10 +251,7 @@ export class Node {
       await this.#parts.resolver.clear(blockId(this.#network, this.#identity.publicKey))
     } finally {
       const there = await this.#parts.wireguard.read(wanted.name)
-      // a failed start may not have come as far as the mark; then `backend` tells that it was we who made it
-      if (!there || there.owner === wanted.owner || (there.owner === '' && this.#backend)) {
-        await this.#parts.wireguard.remove(wanted.name)
-      }
+      if (!there || this.#isOurs(there, wanted)) await this.#parts.wireguard.remove(wanted.name)
       this.#backend = null
       this.#mechanism = 'none'
     }
@@ -279,6 +283,7 @@ export class Node {
   /** Looks up the names of endpoints and applies what has changed. A name that does not resolve now keeps its last address. */
   async #lookUp(): Promise<void> {
     const names = namesToLookUp(this.#desired.members, this.#desired.self)
+    let moved = false
     await Promise.all(
       names.map(async name => {
         const found = await this.#outside(name)
@@ -286,12 +291,13 @@ export class Node {
         const address = found.find(candidate => familyOf(candidate) === 4) ?? found[0]
         if (address === undefined) return this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
         this.#warnings.delete(name)
+        moved ||= this.#addresses.get(name) !== address
         this.#addresses.set(name, address)
       }),
     )
     await this.#exclusively(async () => {
       if (this.#stopped || !this.#desired.interface) return
-      this.#desired = this.#compute(this.#network, this.#desired.members)
+      if (moved) this.#desired = this.#compute(this.#network, this.#desired.members)
       await this.#apply()
       this.#warnings.delete('refresh')
     })

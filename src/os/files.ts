@@ -36,7 +36,7 @@ export type FileInfo = {
 export type Encoding = 'utf8' | 'latin1'
 
 /** Ends the name of a file that is being written, beside the one it will replace. */
-export const unfinished = '.wh-new'
+const unfinished = '.wh-new'
 
 export interface Files {
   /** The content, or `null` where there is no such file. Other refusals are thrown, with `code`. */
@@ -54,6 +54,8 @@ export interface Files {
   appender(path: string, limit: number): (text: string) => void
   /** Removes a file, and what a killed process left of writing it. */
   remove(path: string): void
+  /** Removes only what a killed process left of writing a file. */
+  removeUnfinished(path: string): void
   /** Removes a folder if nothing is in it. */
   removeFolder(path: string): void
   /** Makes a folder, and those above it, where they are not there yet. */
@@ -152,8 +154,7 @@ export const systemFiles: Files = {
     const target = this.link(path) === null ? path : realpathSync(path)
     const old = info(target)
     const beside = `${target}${unfinished}`
-    // of a process that was killed while it wrote
-    rmSync(beside, { force: true })
+    this.removeUnfinished(target)
     try {
       const fd = openSync(beside, 'wx', 0o600)
       try {
@@ -204,9 +205,11 @@ export const systemFiles: Files = {
   },
 
   remove(path) {
-    rmSync(`${path}${unfinished}`, { force: true })
+    this.removeUnfinished(path)
     rmSync(path, { force: true })
   },
+
+  removeUnfinished: path => rmSync(`${path}${unfinished}`, { force: true }),
 
   removeFolder(path) {
     try {

@@ -84,6 +84,29 @@ test('killed while it writes: the next one removes what was beside the file', op
   await whOk(host, 'down')
   await assertClean(host)
   assert.equal((await host.run(['ls', '/etc/hosts.wh-new'])).code, 2)
+
+  // and so does down, where nothing was written yet
+  await whOk(host, 'up', file)
+  await host.ok(['kill', '-9', await daemonPid(host)])
+  await host.ok(['sed', '-i', '/BEGIN wh/,/END wh/d', '/etc/hosts'])
+  await host.writeFile('/etc/hosts.wh-new', 'half')
+  await whOk(host, 'down')
+  await assertClean(host)
+  assert.equal((await host.run(['ls', '/etc/hosts.wh-new'])).code, 2)
+})
+
+test('an interface of another that took the name of ours while we run is refused and stays', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  await whOk(host, 'up', file)
+  await host.ok(['ip', 'link', 'delete', 'dev', 'wh-test'])
+  await host.ok(['ip', 'tuntap', 'add', 'dev', 'wh-test', 'mode', 'tun'])
+  const { code, err } = await wh(host, 'reload')
+  assert.equal(code, 1)
+  assert.match(err, /interface wh-test exists and is not ours/)
+  await whOk(host, 'down')
+  assert.doesNotMatch(await host.ok(['ip', '-d', 'link', 'show', 'dev', 'wh-test']), /alias/)
 })
 
 test('a journal that is lost or garbage: down finds the network by its mark', options, async () => {

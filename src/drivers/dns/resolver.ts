@@ -181,6 +181,7 @@ export function createResolver(
         for (const path of clearable()) {
           const before = files.read(path, 'latin1')
           if (before === null) continue
+          files.removeUnfinished(path)
           const rest = withoutBlock(before, id)
           const done = copy !== null && idOf(path) === idOf(copy) && rest === freshCopy(copy)
           if (done) removeCopy(copy)

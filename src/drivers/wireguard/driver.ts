@@ -20,8 +20,8 @@ export type WireguardDriver = {
   links(): Promise<ActualLink[]>
   read(name: string): Promise<ActualInterface | null>
   create(wanted: WantedInterface): Promise<Backend>
-  /** @returns the commands that were run. */
-  apply(wanted: WantedInterface, given: Given, now: WallTime): Promise<Step[]>
+  /** @param actual what `read` said just now @returns the commands that were run. */
+  apply(wanted: WantedInterface, actual: ActualInterface | null, given: Given, now: WallTime): Promise<Step[]>
   /** Removes the interface if it is there, and what a killed `wireguard-go` left of it. */
   remove(name: string): Promise<void>
 }
@@ -73,8 +73,7 @@ export function createWireguardDriver(
       return 'wireguard-go'
     },
 
-    async apply(wanted, given, now) {
-      const actual = await driver.read(wanted.name)
+    async apply(wanted, actual, given, now) {
       if (!actual) throw new Failure(`interface ${wanted.name} is gone`, { remedy: 'wh down, then wh up again' })
       const steps = configure(wanted, actual, given, now)
       for (const step of steps) await must(step)

@@ -63,7 +63,7 @@ test('a failed step tells the command, and never the key', async () => {
     run: argv =>
       argv[0] === 'ip' ? { out: link } : { code: argv[1] === 'addconf' ? 1 : 0, err: 'Unable to modify interface' },
   })
-  await assert.rejects(driver.apply(wanted, new Map(), 0), (error: Error) => {
+  await assert.rejects(driver.apply(wanted, await driver.read(wanted.name), new Map(), 0), (error: Error) => {
     assert.equal(error.message, '[#] wg addconf wh-test /dev/stdin\nUnable to modify interface')
     return true
   })
@@ -71,7 +71,9 @@ test('a failed step tells the command, and never the key', async () => {
 
 test('an interface that is gone is said to be gone', async () => {
   const { driver } = on({ run: () => ({ code: 1 }) })
-  await assert.rejects(driver.apply(wanted, new Map(), 0), { message: 'interface wh-test is gone' })
+  await assert.rejects(driver.apply(wanted, await driver.read(wanted.name), new Map(), 0), {
+    message: 'interface wh-test is gone',
+  })
 })
 
 test('the socket of a killed wireguard-go goes with its interface', async () => {
