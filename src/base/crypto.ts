@@ -20,4 +20,9 @@ export interface Crypto {
   seal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plaintext: Uint8Array): Uint8Array
   /** The plaintext, or `null` where the tag is wrong. */
   open(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Uint8Array | null
+  /**
+   * Is this an Ed25519 signature (RFC 8032 §5.1.7, without a cofactor)? False for bytes that are no key or no signature. Whether
+   * keys of low order are refused depends on the version of OpenSSL: see `isSoundKey`.
+   */
+  verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
 }
