@@ -1,0 +1,92 @@
+/**
+ * The numbers of the control protocol, with their units and where they come from. Lengths are bytes, unless a name says otherwise.
+ */
+
+import { minute, second } from '../../base/time.ts'
+
+/** First byte of each of our datagrams; WireGuard's own start with a type from 1 to 4 (whitepaper §5.4). */
+export const controlByte = 0xff
+
+/** Second byte: what follows. Datagrams of other formats are dropped, so a later one cannot be mistaken for these. */
+export const formats = { sealed: 1, stream: 2 } as const
+
+export const headerLength = 2
+export const checkLength = 16
+/** A Curve25519 key, and each output of BLAKE2s-256. */
+export const keyLength = 32
+/** Poly1305's (RFC 8439 §2.5). */
+export const tagLength = 16
+export const prologue = 'wirehub control 1'
+export const checkLabel = 'wirehub check---'
+
+/** What sealing adds: header, check, ephemeral key, sealed static key, the body's tag. */
+export const overhead = headerLength + checkLength + keyLength + (keyLength + tagLength) + tagLength
+
+/** With headers of IPv6 and UDP 1448 bytes, which pass unfragmented over Ethernet, PPPoE (1492) and DS-Lite (1460). */
+export const maxDatagram = 1400
+export const maxMessage = maxDatagram - overhead
+/** One byte of message: its type. */
+export const minDatagram = overhead + 1
+
+/** 96 random bits, as STUN has them (RFC 8489 §5). */
+export const transactionLength = 12
+
+/** Family and longest address and port. */
+const endpointLength = 1 + 16 + 2
+/** The longest PONG: type, transaction, endpoint, clock. */
+export const pongLength = 1 + transactionLength + endpointLength + 8
+/** PING without its padding: type, transaction, flags, candidate. */
+export const pingHead = 1 + transactionLength + 1 + 2
+/** A PING is never shorter than the PONG it asks for. */
+export const pingLength = pongLength
+export const minPadding = pingLength - pingHead
+export const maxPadding = maxMessage - pingHead
+
+/** An endpoint record with all its endpoints and homes; `protocol/directory` states the same number. */
+export const maxRecord = 768
+/** RECORD without the record: type, transaction, length. */
+export const recordHead = 1 + transactionLength + 2
+/** A FIND is never shorter than the RECORD it asks for. */
+export const findLength = recordHead + maxRecord
+export const idLength = 32
+
+export const connectionLength = 8
+export const secretLength = 32
+/** OPEN without its stream packet: type, connection id, secret, length. */
+export const openHead = 1 + connectionLength + secretLength + 2
+/** Who opens a connection pays with 1200 bytes, as in QUIC (RFC 9000 §8.1 and §14.1). */
+export const minOpenDatagram = 1200
+export const openLength = minOpenDatagram - overhead
+/** The longest stream packet that an OPEN can carry. */
+export const maxOpenPacket = maxMessage - openHead
+
+/** Format 2 without its frames: header, connection id, packet number. */
+export const streamHead = headerLength + connectionLength + 8
+export const minStreamPacket = streamHead + tagLength
+
+/**
+ * How many datagrams are opened, of all that pass the check. Opening one costs about 150 µs on a small machine: strangers get at most
+ * 15 % of one core, one source of them a tenth of that. Packets a second, and how many may come at once.
+ */
+export const budgets = {
+  /** One IPv4 address, or one IPv6 /64: what one customer of a provider has. */
+  source: { rate: 100, burst: 200 },
+  /** All sources together that have not answered us. */
+  strangers: { rate: 1_000, burst: 2_000 },
+  /** One endpoint that answered a challenge of ours. */
+  peer: { rate: 500, burst: 1_000 },
+} as const
+
+/** How long an answer to our challenge counts. Peers in use are asked far more often. */
+export const provenFor = 10 * minute
+
+/** Entries of the tables that a stranger can fill; the least recently used one makes room. */
+export const tables = { sources: 4_096, peers: 4_096, keys: 4_096, receivers: 1_024 } as const
+
+/** Requests of ours that wait for an answer. */
+export const maxOpenRequests = 4_096
+/** FINDs that wait for our own look-up. */
+export const maxOpenFinds = 64
+/** When a request is sent, counted from its start: gaps that double, as RFC 8489 §6.2.1 has it, but start lower. */
+export const sendTimes: readonly number[] = [0, 200, 600, 1_400]
+export const answerTimeout = 3 * second

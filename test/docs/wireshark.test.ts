@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import * as sizes from '../../src/protocol/control/constants.ts'
+import { announcementLength } from '../../src/protocol/lan/announcement.ts'
+
+const lua = readFileSync(new URL('../../config/wireshark/wh.lua', import.meta.url), 'utf8')
+
+test('the dissector has the numbers of the code', () => {
+  const least = [sizes.minDatagram, sizes.minStreamPacket, announcementLength].map(
+    (length, i) => `[${i + 1}] = ${length}`,
+  )
+  assert.ok(lua.includes(`local least = { ${least.join(', ')} }`))
+  assert.ok(lua.includes(`local tag_length = ${sizes.tagLength}\n`))
+  assert.ok(lua.includes(`buffer:len() - ${sizes.overhead}\n`))
+  for (const length of [28, sizes.pingLength, sizes.findLength, sizes.recordHead])
+    assert.ok(lua.includes(`if length == ${length} then`), `${length}`)
+  assert.ok(lua.includes(`if length >= ${sizes.openLength} then`))
+})
+
+test('the dissector draws the fields where the code puts them', () => {
+  const start = sizes.headerLength + sizes.checkLength
+  const sender = start + sizes.keyLength
+  const body = sender + sizes.keyLength + sizes.tagLength
+  for (const field of [
+    `f.check, buffer(${sizes.headerLength}, ${sizes.checkLength})`,
+    `f.ephemeral, buffer(${start}, ${sizes.keyLength})`,
+    `f.sender, buffer(${sender}, ${body - sender})`,
+    `f.body, buffer(${body})`,
+    `f.connection, buffer(${sizes.headerLength}, ${sizes.connectionLength})`,
+    `f.frames, buffer(${sizes.streamHead})`,
+  ])
+    assert.ok(lua.includes(field), field)
+})

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { hex } from '@scure/base'
+import fc from 'fast-check'
+import * as sizes from '../../../src/protocol/control/constants.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../../src/protocol/control/message.ts'
+import { message } from './messages.ts'
+
+const transaction = hex.decode('000102030405060708090a0b')
+const zeros = (count: number) => '00'.repeat(count)
+const clock = 1_800_000_000_000
+
+// name, message, bytes; the same bodies are sealed in test/vectors/control.json
+const rows: [string, Message, string][] = [
+  [
+    'PING',
+    { type: 'ping', transaction, candidate: 258, padding: 24 },
+    `01 000102030405060708090a0b 00 0102 ${zeros(24)}`,
+  ],
+  [
+    'PONG, IPv4',
+    { type: 'pong', transaction, observed: { host: '192.0.2.7', port: 51820 }, clock },
+    '02 000102030405060708090a0b 04 c0000207 ca6c 000000006b49d200',
+  ],
+  [
+    'PONG, IPv6',
+    { type: 'pong', transaction, observed: { host: '2001:db8::7', port: 51820 }, clock },
+    '02 000102030405060708090a0b 06 20010db8000000000000000000000007 ca6c 000000006b49d200',
+  ],
+  [
+    'FIND',
+    { type: 'find', transaction, id: new Uint8Array(32).fill(0xab) },
+    `03 000102030405060708090a0b ${'ab'.repeat(32)} ${zeros(738)}`,
+  ],
+  ['RECORD', { type: 'record', transaction, record: hex.decode('c0ffee') }, '04 000102030405060708090a0b 0003 c0ffee'],
+  ['RECORD, none', { type: 'record', transaction, record: new Uint8Array(0) }, '04 000102030405060708090a0b 0000'],
+  [
+    'OPEN',
+    {
+      type: 'open',
+      connection: hex.decode('1011121314151617'),
+      secret: new Uint8Array(32).fill(0xcd),
+      packet: hex.decode('ff02c0'),
+    },
+    `05 1011121314151617 ${'cd'.repeat(32)} 0003 ff02c0 ${zeros(1040)}`,
+  ],
+]
+
+const vectors: { datagrams: { name: string; body: string }[] } = JSON.parse(
+  readFileSync(new URL('../../vectors/control.json', import.meta.url), 'utf8'),
+)
+
+for (const [name, message, row] of rows) {
+  const text = row.replaceAll(' ', '')
+  test(`${name} in hex`, () => {
+    assert.equal(hex.encode(encodeMessage(message)), text)
+    assert.deepEqual(decodeMessage(hex.decode(text)), message)
+    assert.equal(vectors.datagrams.find(vector => vector.name === name)?.body, text)
+  })
+}
+
+test('the examples of docs/protocol/control.md are those rows', () => {
+  const text = readFileSync(new URL('../../../docs/protocol/control.md', import.meta.url), 'utf8')
+  const examples = [...text.matchAll(/^0[1-5](?: [0-9a-f]+)+/gm)].map(match => match[0].replaceAll(' ', ''))
+  assert.equal(examples.length, 5)
+  for (const example of examples) {
+    assert.ok(
+      vectors.datagrams.some(({ body }) => body.startsWith(example.replace(/00$/, ''))),
+      example,
+    )
+  }
+})
+
+test('what is encoded is decoded, and fits a datagram', () => {
+  fc.assert(
+    fc.property(message, message => {
+      const bytes = encodeMessage(message)
+      assert.ok(bytes.length <= sizes.maxMessage)
+      assert.deepEqual(decodeMessage(bytes), message)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('trailing bytes are padding; only a PING counts them', () => {
+  fc.assert(
+    fc.property(message, fc.uint8Array({ maxLength: 50 }), (message, more) => {
+      const bytes = encodeMessage(message)
+      const longer = new Uint8Array(bytes.length + more.length)
+      longer.set(bytes)
+      longer.set(more, bytes.length)
+      if (message.type !== 'ping') assert.deepEqual(decodeMessage(longer), message)
+      else if (longer.length <= sizes.maxMessage)
+        assert.deepEqual(decodeMessage(longer), { ...message, padding: message.padding + more.length })
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a message cut anywhere before its padding is malformed, and so is a short question', () => {
+  const known = {
+    ping: sizes.pingLength,
+    pong: Infinity,
+    find: sizes.findLength,
+    record: Infinity,
+    open: sizes.openLength,
+  }
+  fc.assert(
+    fc.property(message, fc.nat(), (message, cut) => {
+      const bytes = encodeMessage(message)
+      const needed = Math.max(message.type === 'open' ? sizes.openHead + message.packet.length : 0, known[message.type])
+      const length = cut % Math.min(needed, bytes.length)
+      assert.equal(decodeMessage(bytes.subarray(0, length)), 'malformed')
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('types that are not known, or not yet', () => {
+  for (const type of [6, 7, 8, 9]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'reserved type')
+  for (const type of [0, 10, 255]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'unknown type')
+  assert.equal(decodeMessage(new Uint8Array(0)), 'malformed')
+})
+
+test('fields beyond their bounds', () => {
+  const record = (length: number) => hex.decode(`04${zeros(12)}${length.toString(16).padStart(4, '0')}${zeros(length)}`)
+  assert.notEqual(decodeMessage(record(sizes.maxRecord)), 'malformed')
+  assert.equal(decodeMessage(record(sizes.maxRecord + 1)), 'malformed')
+  const open = (length: number) => hex.decode(`05${zeros(40)}${length.toString(16).padStart(4, '0')}${zeros(length)}`)
+  assert.notEqual(decodeMessage(open(sizes.maxOpenPacket)), 'malformed')
+  assert.equal(decodeMessage(open(sizes.maxOpenPacket + 1)), 'malformed')
+  const pong = (family: string, clock: string, port = '0001') =>
+    hex.decode(`02${zeros(12)}${family}${zeros(4)}${port}${clock}`)
+  assert.notEqual(decodeMessage(pong('04', '0000000fffffffff')), 'malformed')
+  assert.equal(decodeMessage(pong('04', '0000000fffffffff', '0000')), 'malformed')
+  assert.equal(decodeMessage(pong('05', '0000000fffffffff')), 'malformed')
+  assert.equal(decodeMessage(pong('04', 'ffffffffffffffff')), 'malformed')
+})
+
+test('nobody here sends what may not be sent', () => {
+  const record = new Uint8Array(sizes.maxRecord + 1)
+  const packet = new Uint8Array(sizes.maxOpenPacket + 1)
+  const [connection, secret] = [new Uint8Array(8), new Uint8Array(32)]
+  for (const padding of [0, sizes.minPadding - 1, sizes.maxPadding + 1])
+    assert.throws(() => encodeMessage({ type: 'ping', transaction, candidate: 0, padding }), TypeError)
+  assert.throws(() => encodeMessage({ type: 'record', transaction, record }), TypeError)
+  assert.throws(() => encodeMessage({ type: 'open', connection, secret, packet }), TypeError)
+})
+
+test('the numbers belong together', () => {
+  assert.equal(sizes.overhead, 114)
+  const longest = encodeMessage({ type: 'pong', transaction, observed: { host: '2001:db8::7', port: 1 }, clock })
+  assert.equal(longest.length, sizes.pongLength)
+  assert.ok(sizes.pingLength >= sizes.pongLength)
+  assert.ok(
+    sizes.findLength >= encodeMessage({ type: 'record', transaction, record: new Uint8Array(sizes.maxRecord) }).length,
+  )
+  assert.equal(sizes.maxMessage + sizes.overhead, sizes.maxDatagram)
+  assert.equal(sizes.openLength + sizes.overhead, sizes.minOpenDatagram)
+  assert.ok(sizes.findLength <= sizes.maxMessage && sizes.openLength <= sizes.maxMessage)
+  const { source, strangers, peer } = sizes.budgets
+  assert.ok(source.rate < strangers.rate && source.burst < strangers.burst && source.rate < peer.rate)
+})
