@@ -2,6 +2,7 @@
 // test, and what was run is written down.
 
 import type { Address, Endpoint } from '../src/base/ip.ts'
+import { systemCrypto } from '../src/os/crypto.ts'
 import type { FileInfo } from '../src/os/files.ts'
 import type { Os } from '../src/os/index.ts'
 import type { Result } from '../src/os/run.ts'
@@ -33,11 +34,17 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
     ran,
     clock: { now: () => 0, wall: () => 1_800_000_000_000, at: () => ({ cancel() {} }) },
     random: { bytes: count => new Uint8Array(count), int: min => random.shift() ?? min },
+    crypto: systemCrypto,
     programs: {
       find: name => ((options.programs ?? ['ip', 'wg', 'flock']).includes(name) ? `/usr/bin/${name}` : null),
       async run(argv, { input } = {}) {
         ran.push(argv.join(' '))
         return { code: 0, out: '', err: '', ...options.run?.(argv, input) }
+      },
+      start: (argv, { onError }) => {
+        ran.push(argv.join(' '))
+        onError?.(`${argv[0]}: not in the double`)
+        return { write() {}, stop: async () => {}, ended: Promise.resolve(127) }
       },
     },
     files: {
@@ -80,9 +87,13 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
     udp: {
       async bind(_address: Address, port: number, _receive: (bytes: Uint8Array, from: Endpoint) => void) {
         if (options.portsTaken?.includes(port)) throw coded('EADDRINUSE')
-        return { send() {}, close() {} }
+        return { port: port || 40_000, send() {}, close() {} }
       },
     },
+    capture: { open: () => Promise.reject(new Error('no capture in the double')) },
+    raw: { open: () => Promise.reject(new Error('no raw sockets in the double')) },
+    multicast: { open: async () => ({ join() {}, send() {}, close() {} }) },
+    links: { addresses: () => [], watch: () => ({ close() {} }) },
     tcp: { listen: async () => ({ close() {} }) },
     http: {
       listen: async () => ({ close: async () => {} }),

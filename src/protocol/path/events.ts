@@ -1,0 +1,77 @@
+/** What can happen to the path to one peer, and what the node must do about it. */
+
+import type { Endpoint } from '../../base/ip.ts'
+import type { WallTime } from '../../base/time.ts'
+import type { Named, Surroundings } from './candidate.ts'
+
+/** What WireGuard says of a peer now: fields as in its dump, and the wall clock when that was read. */
+export type TunnelState = {
+  readonly wall: WallTime
+  readonly latestHandshake?: WallTime
+  readonly received: number
+  readonly sent: number
+  readonly endpoint?: Endpoint
+}
+
+/** Who comes first when places are few: somebody sends to the peer; there are candidates; there is only a name. */
+export type Urgency = 'urgent' | 'known' | 'unknown'
+
+export type Input =
+  /** `wakeAt` has come. */
+  | { readonly kind: 'timer' }
+  /** Find the peer, whatever was tried before: at the node's start, and `wh p2p`. `urgent` where a person waits. */
+  | { readonly kind: 'wanted'; readonly urgent: boolean }
+  /** All endpoints that the file has for it now, names resolved. Replaces the ones before. */
+  | { readonly kind: 'file'; readonly endpoints: readonly Endpoint[] }
+  /** Last good endpoints, from disk. Replaces. */
+  | { readonly kind: 'cache'; readonly endpoints: readonly Endpoint[] }
+  /** A valid record, newer than all before (or the same again: the end of a look-up). Replaces. */
+  | { readonly kind: 'record'; readonly endpoints: readonly Named[] }
+  /** A look-up has ended without a record. */
+  | { readonly kind: 'no record' }
+  /** A LAN announcement that matches the peer's key. */
+  | { readonly kind: 'announced'; readonly endpoint: Endpoint }
+  /** An authenticated PING of the peer came from there. */
+  | { readonly kind: 'heard'; readonly endpoint: Endpoint }
+  /**
+   * A PONG of the peer with a transaction of ours. `endpoint` is where it came from, `candidate` the id that our PING had (kept with the
+   * transaction, not read from the packet), `rtt` in ms.
+   */
+  | { readonly kind: 'pong'; readonly endpoint: Endpoint; readonly candidate: number; readonly rtt: number }
+  /** Every few seconds. */
+  | ({ readonly kind: 'tunnel' } & TunnelState)
+  /** Our own addresses, as they are now: nothing happens where they are as before, unless `moved` says that a route has changed. */
+  | { readonly kind: 'network'; readonly surroundings: Surroundings; readonly moved?: boolean }
+  /** The hunt that was asked for may begin. */
+  | { readonly kind: 'granted' }
+  /** `wh forget`: all that was learnt, but not what the file says. */
+  | { readonly kind: 'reset' }
+
+export type UseReason =
+  /** The file's endpoint, unproved, because there is nothing better. */
+  | 'the file says so'
+  | 'answered first'
+  | 'ranks better'
+  | 'the one before stopped answering'
+  /** Set although nothing changed: our network did, or WireGuard is stuck. */
+  | 'once more'
+
+export type Output =
+  /** Send a PING with a fresh transaction; `candidate` is its candidate id. */
+  | { readonly kind: 'probe'; readonly endpoint: Endpoint; readonly candidate: number }
+  /** Set WireGuard's endpoint, even if it is the same. */
+  | { readonly kind: 'use'; readonly endpoint: Endpoint; readonly because: UseReason }
+  /** Find the record: members first, then the directory. Ends in `record` or `no record`. */
+  | { readonly kind: 'look up' }
+  /** Asks for a place in `Hunts`; asked again, the higher urgency counts. Ends in `granted`. */
+  | { readonly kind: 'ask'; readonly urgency: Urgency }
+  /** Gives the place back, or the wish up. */
+  | { readonly kind: 'done' }
+  /** The state has changed: for the log, for who waits, and (a `direct` proved by a PONG) for the cache on disk. */
+  | {
+      readonly kind: 'tell'
+      readonly state: 'idle' | 'hunting' | 'direct'
+      readonly endpoint?: Endpoint
+      /** `direct`: who proved it, a PONG or WireGuard itself. */
+      readonly proof?: 'pong' | 'tunnel'
+    }

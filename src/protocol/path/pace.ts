@@ -1,0 +1,54 @@
+/** How often: a token bucket, and pauses that grow. Time and chance are arguments. */
+
+import { second, type Time } from '../../base/time.ts'
+
+/** A token bucket: `burst` at once, then `perSecond`. */
+export class Allowance {
+  readonly #burst: number
+  readonly #perSecond: number
+  #left: number
+  #at: Time | null = null
+
+  constructor(burst: number, perSecond: number) {
+    this.#burst = burst
+    this.#perSecond = perSecond
+    this.#left = burst
+  }
+
+  /** Takes one, if there is one. */
+  take(now: Time): boolean {
+    const since = this.#at === null ? 0 : Math.max(0, now - this.#at)
+    this.#left = Math.min(this.#burst, this.#left + (since / second) * this.#perSecond)
+    this.#at = now
+    if (this.#left < 1) return false
+    this.#left -= 1
+    return true
+  }
+}
+
+/** Pauses that double from `first` to `last`, each drawn a little shorter than that. */
+export class Pauses {
+  readonly #bounds: { readonly first: number; readonly last: number }
+  readonly #jitter: number
+  readonly #random: () => number
+  #next: number
+
+  /** @param jitter share of the pause that chance may take off, 0 to 1 @param random as `Math.random` */
+  constructor(bounds: { readonly first: number; readonly last: number }, jitter: number, random: () => number) {
+    this.#bounds = bounds
+    this.#jitter = jitter
+    this.#random = random
+    this.#next = bounds.first
+  }
+
+  /** The pause to make now, ms. */
+  take(): number {
+    const pause = this.#next * (1 - this.#jitter * this.#random())
+    this.#next = Math.min(this.#bounds.last, this.#next * 2)
+    return pause
+  }
+
+  reset(): void {
+    this.#next = this.#bounds.first
+  }
+}

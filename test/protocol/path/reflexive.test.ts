@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatEndpoint } from '../../../src/base/ip.ts'
+import { publicKeyOf } from '../../../src/protocol/identity/key.ts'
+import { ownEndpoints } from '../../../src/protocol/path/own-endpoints.ts'
+import { observationLife, Reflexive } from '../../../src/protocol/path/reflexive.ts'
+import { around, at } from './run.ts'
+
+const hour = 3_600_000
+const seen = '198.51.100.9:51820'
+
+type Word = { who: number; address?: string; observed: string; ahead?: number; at?: number }
+
+/** What is known after these words; reflector n is at 203.0.113.n. */
+function after(...words: readonly Word[]): Reflexive {
+  const it = new Reflexive()
+  for (const { who, address = `203.0.113.${who}`, observed, ahead = 0, at: time = 0 } of words) {
+    const reflector = publicKeyOf(new Uint8Array(32).fill(who))
+    it.observe({ reflector, address, observed: at(observed), clockAhead: ahead, at: time })
+  }
+  return it
+}
+
+const told = (it: Reflexive, now = 0) => it.endpoints(around, now).map(formatEndpoint)
+
+test('nobody has said anything', () => {
+  const it = after()
+  assert.deepEqual([told(it), it.nat(around, 0), it.clockBehind(0)], [[], 'unknown', null])
+})
+
+test('one word is used, and no proof of the kind of NAT', () => {
+  const it = after({ who: 1, observed: seen })
+  assert.deepEqual([told(it), it.nat(around, 0)], [[seen], 'unknown'])
+})
+
+test('two reflectors that see the same: the mapping does not depend on the endpoint', () => {
+  const it = after({ who: 1, observed: seen }, { who: 2, observed: seen })
+  assert.deepEqual([told(it), it.nat(around, 0)], [[seen], 'endpoint-independent'])
+})
+
+test('two keys at one address are one reflector', () => {
+  const it = after({ who: 1, observed: seen }, { who: 2, address: '203.0.113.1', observed: seen })
+  assert.equal(it.nat(around, 0), 'unknown')
+})
+
+test('two that see different ports: it does depend', () => {
+  const it = after({ who: 1, observed: seen }, { who: 2, observed: '198.51.100.9:40000' })
+  assert.deepEqual([told(it).sort(), it.nat(around, 0)], [['198.51.100.9:40000', seen], 'endpoint-dependent'])
+})
+
+test('one that lies among three changes nothing, and his word is not told', () => {
+  const it = after({ who: 1, observed: seen }, { who: 2, observed: '192.0.2.66:1' }, { who: 3, observed: seen })
+  assert.deepEqual([told(it), it.nat(around, 0)], [[seen], 'endpoint-independent'])
+})
+
+test('seen with the address that this machine has: no NAT, and nothing to tell beside it', () => {
+  const it = after({ who: 1, observed: '192.168.1.2:51820' })
+  assert.deepEqual([told(it), it.nat(around, 0)], [[], 'none'])
+})
+
+test('seen with our address and another port: there is something in between', () => {
+  const it = after({ who: 1, observed: '192.168.1.2:9' }, { who: 2, observed: '192.168.1.2:9' })
+  assert.equal(it.nat(around, 0), 'endpoint-independent')
+})
+
+test('a reflector on our own link sees no NAT and is not heard', () => {
+  const it = after({ who: 1, address: '192.168.1.9', observed: '192.168.1.2:51820' }, { who: 2, observed: seen })
+  assert.deepEqual([told(it), it.nat(around, 0)], [[seen], 'unknown'])
+})
+
+test("a reflector's last word counts, and for a while only", () => {
+  const it = after(
+    { who: 1, observed: '198.51.100.9:1' },
+    { who: 2, observed: seen },
+    { who: 1, observed: seen, at: 10 },
+  )
+  assert.equal(it.nat(around, 10), 'endpoint-independent')
+  assert.equal(it.nat(around, observationLife + 5), 'unknown')
+  assert.deepEqual(told(it, observationLife + 20), [])
+})
+
+test('IPv4 decides, IPv6 only where nothing else is known; both are told', () => {
+  const v6 = [
+    { who: 1, observed: '[2001:db8::2]:51820' },
+    { who: 2, observed: '[2001:db8::2]:51820' },
+  ]
+  assert.equal(after(...v6).nat(around, 0), 'none')
+  const both = after(...v6, { who: 1, observed: seen }, { who: 2, observed: seen })
+  assert.deepEqual([told(both), both.nat(around, 0)], [[seen], 'endpoint-independent'])
+})
+
+test('a thousand reflectors take no more room than a few', () => {
+  const it = after(...Array.from({ length: 1_000 }, (_, i) => ({ who: i % 256, observed: `198.51.100.9:${1 + i}` })))
+  assert.equal(told(it).length, 2)
+})
+
+const clocks: readonly (readonly [string, number[], number | null])[] = [
+  ['one that differs by years is told, if it is the only one', [9_000 * hour], 9_000 * hour],
+  ['one that differs by minutes is not', [hour / 2], null],
+  ['two that agree are', [-9_000 * hour, -9_001 * hour], -9_000 * hour],
+  ['one of two is not', [0, 9_000 * hour], null],
+  ['two that differ from us in both directions are no evidence', [-9_000 * hour, 9_000 * hour], null],
+  ['one liar among three is outvoted', [0, 9_000 * hour, 5], null],
+]
+for (const [what, ahead, expected] of clocks) {
+  test(`clock: ${what}`, () => {
+    const it = after(...ahead.map((each, i) => ({ who: i + 1, observed: seen, ahead: each })))
+    assert.equal(it.clockBehind(0), expected)
+  })
+}
+
+const noneLearnt = { fixed: [], mapped: [], reflexive: [] }
+const own = (hosts: string[], learnt: Partial<Record<keyof typeof noneLearnt, string[]>> = {}) => {
+  const endpoints = Object.fromEntries(Object.entries(learnt).map(([kind, texts]) => [kind, texts!.map(at)]))
+  const here = { ...around, own: hosts.map(address => ({ address, length: address.includes(':') ? 64 : 24 })) }
+  return ownEndpoints(here, { ...noneLearnt, ...endpoints }).map(it => `${it.kind} ${formatEndpoint(it.endpoint)}`)
+}
+
+test('our record: fixed, mapped, reflexive, then hosts, public ones first, each once', () => {
+  assert.deepEqual(
+    own(['192.168.1.2', '192.168.1.10', 'fd00::1', '198.51.100.77', '2001:db8::2'], {
+      reflexive: [seen],
+      fixed: ['203.0.113.80:443', seen],
+    }),
+    [
+      'fixed 203.0.113.80:443',
+      `fixed ${seen}`,
+      'host [2001:db8::2]:51820',
+      'host 198.51.100.77:51820',
+      'host 192.168.1.2:51820',
+      'host 192.168.1.10:51820',
+      'host [fd00::1]:51820',
+    ],
+  )
+})
+
+test('the order of the addresses does not matter, or every look at them would make a new record', () => {
+  const hosts = ['192.168.1.2', 'fd00::1', '198.51.100.77', '2001:db8::2']
+  assert.deepEqual(own(hosts), own([...hosts].reverse()))
+})
+
+test('what leads nowhere for others is not told: loopback, link-local, overlay', () => {
+  assert.deepEqual(own(['127.0.0.1', '::1', 'fe80::1', '169.254.3.4', '10.0.42.1', '192.168.1.2']), [
+    'host 192.168.1.2:51820',
+  ])
+})
+
+test('a machine with a hundred addresses tells 16, and what is fixed among them', () => {
+  const hosts = Array.from({ length: 100 }, (_, i) => `172.20.${i}.1`)
+  const endpoints = own(hosts, { fixed: ['203.0.113.80:443'] })
+  assert.equal(endpoints.length, 16)
+  assert.equal(endpoints[0], 'fixed 203.0.113.80:443')
+})
