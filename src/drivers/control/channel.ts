@@ -18,7 +18,7 @@ import type { Os } from '../../os/index.ts'
 import type { Budgets } from '../../protocol/control/budget.ts'
 import * as sizes from '../../protocol/control/constants.ts'
 import { Door } from '../../protocol/control/door.ts'
-import type { Message } from '../../protocol/control/message.ts'
+import { type Message, networkTag } from '../../protocol/control/message.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
 import type { ControlPort } from './port.ts'
 import { type Asking, Requests } from './requests.ts'
@@ -29,6 +29,8 @@ export type Pong = {
   /** The other one's wall clock, whole seconds in milliseconds. */
   readonly clock: WallTime
   readonly rtt: Time
+  /** Whether it is a node of our network, if we asked; some older ones do not say. */
+  readonly sameNetwork?: boolean
 }
 
 /** A request to open a byte stream: `Streams.handleOpen` takes it. */
@@ -50,6 +52,8 @@ export type ChannelOptions = ChannelHandlers & {
   readonly privateKey: PrivateKey
   readonly namespace: string
   readonly workbit: number
+  /** Our network's name. */
+  readonly network?: string
   /** Whose key needs no work. Asked for each datagram. */
   readonly exempt?: (key: PublicKey) => boolean
   readonly budgets?: Budgets
@@ -60,6 +64,8 @@ export type PingOptions = Asking & {
   readonly candidate?: number
   /** Bytes; more than the least makes the PING a probe of the path's MTU. */
   readonly padding?: number
+  /** Ask whether it is a node of our network. */
+  readonly ofNetwork?: boolean
 }
 
 export type ChannelCounters = {
@@ -80,6 +86,7 @@ export class Channel {
   readonly counters: ChannelCounters
   readonly #os: ChannelOptions['os']
   readonly #port: Pick<ControlPort, 'send'>
+  readonly #network: Uint8Array | null
   readonly #door: Door
   readonly #requests: Requests
   #findsOpen = 0
@@ -89,6 +96,7 @@ export class Channel {
     const { os, answerFind, onPing, onRecord, onOpen, onStreamPacket } = options
     this.#os = os
     this.#port = options.port
+    this.#network = options.network === undefined ? null : networkTag(options.os.crypto, options.network)
     this.#door = new Door({ ...options, crypto: os.crypto }, os.clock.now())
     this.#requests = new Requests(os.clock, os.random)
     this.publicKey = this.#door.publicKey
@@ -104,11 +112,12 @@ export class Channel {
 
   /** Asks `key` at `endpoint` for an answer; `null` where none comes in time. @throws TypeError where the host is a name, or the padding does not fit */
   ping(key: PublicKey, endpoint: Endpoint, options: PingOptions = {}): Promise<Pong | null> {
-    const { candidate = 0, padding = sizes.minPadding } = options
-    if (padding < sizes.minPadding || padding > sizes.maxPadding)
-      throw new TypeError(`a PING with ${padding} of padding`)
+    const network = options.ofNetwork && this.#network ? { network: this.#network } : {}
+    const least = network.network ? sizes.minPaddingWithNetwork : sizes.minPadding
+    const { candidate = 0, padding = least } = options
+    if (padding < least || padding > sizes.maxPadding) throw new TypeError(`a PING with ${padding} of padding`)
     return this.#ask<Pong>('ping', key, endpoint, options, transaction => {
-      this.send({ type: 'ping', transaction, candidate, padding }, key, endpoint)
+      this.send({ type: 'ping', transaction, candidate, padding, ...network }, key, endpoint)
     })
   }
 
@@ -185,20 +194,23 @@ export class Channel {
   #handle(message: Message, key: PublicKey, from: Endpoint, length: number): void {
     switch (message.type) {
       case 'ping': {
-        const { transaction } = message
-        this.#answer({ type: 'pong', transaction, observed: from, clock: this.#os.clock.wall() }, key, from, length)
+        const { transaction, network } = message
+        const sameNetwork = network && this.#isOurs(network)
+        const pong = { type: 'pong', transaction, observed: from, clock: this.#os.clock.wall() } as const
+        this.#answer({ ...pong, ...(network && { sameNetwork: sameNetwork === true }) }, key, from, length)
         this.handlers.onPing?.(key, from)
         break
       }
       case 'pong': {
-        const { observed, clock } = message
+        const { observed, clock, sameNetwork } = message
         const request = this.#requests.match('ping', message.transaction, key, from)
         if (typeof request === 'string') {
           this.#drop(request)
           break
         }
         this.prove(from)
-        request.settle({ observed, clock, rtt: request.rtt } satisfies Pong)
+        const of = sameNetwork === undefined ? {} : { sameNetwork }
+        request.settle({ observed, clock, rtt: request.rtt, ...of } satisfies Pong)
         break
       }
       case 'find':
@@ -212,6 +224,10 @@ export class Channel {
         else this.#drop('no streams here')
         break
     }
+  }
+
+  #isOurs(network: Uint8Array): boolean {
+    return this.#network?.every((byte, i) => byte === network[i]) ?? false
   }
 
   #receiveRecord(message: Message & { type: 'record' }, key: PublicKey, from: Endpoint): void {

@@ -40,6 +40,10 @@ export const pingHead = 1 + transactionLength + 1 + 2
 /** A PING is never shorter than the PONG it asks for. */
 export const pingLength = pongLength
 export const minPadding = pingLength - pingHead
+/** A hash of the network's name, cut off: enough to tell a machine's few networks apart. */
+export const networkLength = 8
+/** A PING that asks for a network gets a PONG with one byte more. */
+export const minPaddingWithNetwork = minPadding + 1
 export const maxPadding = maxMessage - pingHead
 
 /** An endpoint record with all its endpoints and homes; `protocol/directory` states the same number. */

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { hex } from '@scure/base'
 import fc from 'fast-check'
+import { systemCrypto } from '../../../src/os/crypto.ts'
 import * as sizes from '../../../src/protocol/control/constants.ts'
-import { decodeMessage, encodeMessage, type Message } from '../../../src/protocol/control/message.ts'
+import { decodeMessage, encodeMessage, type Message, networkTag } from '../../../src/protocol/control/message.ts'
 import { message } from './messages.ts'
 
 const transaction = hex.decode('000102030405060708090a0b')
@@ -86,6 +87,8 @@ test('what is encoded is decoded, and fits a datagram', () => {
 test('trailing bytes are padding; only a PING counts them', () => {
   fc.assert(
     fc.property(message, fc.uint8Array({ maxLength: 50 }), (message, more) => {
+      // after a PONG that says no network comes padding, which is zero
+      if (message.type === 'pong' && message.sameNetwork === undefined) more.fill(0)
       const bytes = encodeMessage(message)
       const longer = new Uint8Array(bytes.length + more.length)
       longer.set(bytes)
@@ -110,7 +113,9 @@ test('a message cut anywhere before its padding is malformed, and so is a short 
     fc.property(message, fc.nat(), (message, cut) => {
       const bytes = encodeMessage(message)
       const needed = Math.max(message.type === 'open' ? sizes.openHead + message.packet.length : 0, known[message.type])
-      const length = cut % Math.min(needed, bytes.length)
+      // without its last byte, what says of which network the node is, a PONG is one that does not say
+      const whole = bytes.length - (message.type === 'pong' && message.sameNetwork !== undefined ? 1 : 0)
+      const length = cut % Math.min(needed, whole)
       assert.equal(decodeMessage(bytes.subarray(0, length)), 'malformed')
     }),
     { numRuns: 500 },
@@ -161,4 +166,26 @@ test('the numbers belong together', () => {
   assert.ok(sizes.findLength <= sizes.maxMessage && sizes.openLength <= sizes.maxMessage)
   const { source, strangers, peer } = sizes.budgets
   assert.ok(source.rate < strangers.rate && source.burst < strangers.burst && source.rate < peer.rate)
+})
+
+test('a PING may ask for a network, and its PONG says whether it is ours', () => {
+  const transaction = Uint8Array.from({ length: 12 }, (_, i) => i)
+  const network = networkTag(systemCrypto, 'test')
+  const ping = { type: 'ping', transaction, candidate: 258, padding: sizes.minPaddingWithNetwork, network } as const
+  const tag = '9388d6b9a06ee4f6'
+  assert.equal(hex.encode(encodeMessage(ping)), `01000102030405060708090a0b010102${tag}${'00'.repeat(17)}`)
+  const pong = {
+    type: 'pong',
+    transaction,
+    observed: { host: '192.0.2.7', port: 51820 },
+    clock: 1_800_000_000_000,
+  } as const
+  const start = '02000102030405060708090a0b04c0000207ca6c000000006b49d200'
+  assert.equal(hex.encode(encodeMessage({ ...pong, sameNetwork: true })), `${start}01`)
+  assert.equal(hex.encode(encodeMessage({ ...pong, sameNetwork: false })), `${start}02`)
+  assert.ok(
+    encodeMessage(ping).length >=
+      encodeMessage({ ...pong, observed: { host: '2001:db8::1', port: 1 }, sameNetwork: true }).length,
+  )
+  assert.equal(decodeMessage(encodeMessage(ping).subarray(0, 40)), 'malformed', 'its PONG could be longer')
 })

@@ -16,18 +16,22 @@ export const endpoint = fc
   .oneof(exactly(4), exactly(16))
   .chain(bytes => record({ host: fc.constant(addressOf(bytes)), port }))
 
-const ping = record({
-  type: fc.constant('ping' as const),
-  transaction,
-  candidate: fc.nat(0xffff),
-  padding: fc.integer({ min: sizes.minPadding, max: sizes.maxPadding }),
-})
-const pong = record({
+const pingFields = { type: fc.constant('ping' as const), transaction, candidate: fc.nat(0xffff) }
+const ping = fc.oneof(
+  record({ ...pingFields, padding: fc.integer({ min: sizes.minPadding, max: sizes.maxPadding }) }),
+  record({
+    ...pingFields,
+    padding: fc.integer({ min: sizes.minPaddingWithNetwork, max: sizes.maxPadding }),
+    network: exactly(sizes.networkLength),
+  }),
+)
+const pongFields = {
   type: fc.constant('pong' as const),
   transaction,
   observed: endpoint,
   clock: fc.nat(0xffffffff).map(seconds => seconds * 1_000),
-})
+}
+const pong = fc.oneof(record(pongFields), record({ ...pongFields, sameNetwork: fc.boolean() }))
 const find = record({ type: fc.constant('find' as const), transaction, id: exactly(sizes.idLength) })
 const answer = record({
   type: fc.constant('record' as const),
