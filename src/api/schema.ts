@@ -3,9 +3,10 @@
  * what it sends, the client what it gets, and docs/reference/api.md is made from it.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 const key = z.string().length(43).describe('public key, base64url without padding')
+const endpoint = z.string().describe('address:port')
 const wallTime = z.number().describe('milliseconds since 1970 UTC')
 
 export const PathState = z
@@ -27,6 +28,26 @@ export const MemberStatus = z.object({
   sent: z.number().describe('bytes'),
 })
 
+export const DirectoryState = z.object({
+  mode: z
+    .enum(['server', 'client', 'off'])
+    .describe('server: holds records for others; client: only asks; off: not started yet, or it could not be'),
+  reason: z.string().describe('why this mode, a sentence'),
+  peers: z.number().describe('nodes in the routing table'),
+  connections: z.number(),
+  stored: z.number().describe('records held for others'),
+  rejected: z.record(z.string(), z.number()).describe('peers and records that were refused, by reason'),
+})
+
+export const ControlState = z.object({
+  backend: z
+    .enum(['nft', 'pcap', 'socket'])
+    .describe('how control packets share the port; socket: a helper, whose own the port is'),
+  received: z.number().describe('packets'),
+  sent: z.number().describe('packets'),
+  dropped: z.record(z.string(), z.number()).describe('packets, by reason'),
+})
+
 export const Status = z.object({
   network: z.string(),
   namespace: z.string(),
@@ -46,8 +67,73 @@ export const Status = z.object({
     .enum(['systemd-resolved', 'hosts file', 'none'])
     .describe('how this machine resolves the names of the network'),
   dns: z.array(z.string()).describe('addresses on which the responder listens'),
+  directory: DirectoryState,
+  control: ControlState.optional().describe('absent where the port could not be shared'),
+  nat: z
+    .enum(['unknown', 'none', 'endpoint-independent', 'endpoint-dependent'])
+    .describe('mapping behaviour of the NAT before this node (RFC 4787 §4.1)'),
+  endpoints: z
+    .array(z.object({ kind: z.enum(['fixed', 'host', 'mapped', 'reflexive']), endpoint }))
+    .describe('where this node can be reached, as its record says'),
   members: z.array(MemberStatus),
   warnings: z.array(z.string()),
+})
+
+const Peer = { key, hostname: z.string().optional().describe('absent where the key is in no file') }
+
+export const Step = z.object({
+  via: z.enum(['control', 'directory']).describe('a control packet, or the walk of the DHT'),
+  key,
+  endpoint: endpoint.optional(),
+  answered: z.enum(['value', 'closer', 'none', 'error']),
+  after: z.number().describe('milliseconds since the look-up began'),
+})
+
+export const RecordState = z.object({
+  sequence: z.number(),
+  expires: wallTime,
+  nat: z.enum(['unknown', 'none', 'endpoint-independent', 'endpoint-dependent']),
+  endpoints: z.array(z.object({ kind: z.enum(['fixed', 'host', 'mapped', 'reflexive']), endpoint })),
+  homes: z.array(key),
+})
+
+export const LookedUp = z.object({
+  ...Peer,
+  record: RecordState.nullable(),
+  steps: z.array(Step),
+  took: z.number().describe('milliseconds'),
+})
+
+export const Pinged = z.object({
+  ...Peer,
+  answer: z
+    .object({ endpoint, rtt: z.number().describe('milliseconds'), observed: endpoint.describe('where it saw us') })
+    .nullable(),
+  tried: z.array(endpoint),
+})
+
+export const Tunnel = z.object({
+  ...Peer,
+  endpoint: endpoint.optional().describe('that the tunnel goes to; absent where none was found in time'),
+  carries: z.boolean().describe('a handshake was made'),
+  took: z.number().describe('milliseconds'),
+})
+
+export const Forgotten = z.object({ ...Peer, endpoints: z.array(endpoint).describe('what was known') })
+
+export const CandidateState = z.object({
+  kind: z.string(),
+  endpoint,
+  state: z.string().describe('what became of it'),
+  rtt: z.number().optional().describe('milliseconds'),
+})
+
+export const Inspected = z.object({
+  status: Status,
+  peers: z.array(
+    z.object({ ...Peer, path: z.string(), candidates: z.array(CandidateState), record: RecordState.nullable() }),
+  ),
+  refused: z.record(z.string(), z.number()).describe('records that were refused, by reason'),
 })
 
 export const Reloaded = z.object({
@@ -65,6 +151,10 @@ export const Resolved = z.object({
 export const Problem = z
   .object({ error: z.string(), remedy: z.string().optional() })
   .describe('the body of every answer that is not 200')
+
+const target = z.object({
+  name: z.string().min(1).max(255).describe('hostname, public key or overlay address of a member, or any public key'),
+})
 
 /** Every request: method, path, what it takes from the query, what it answers. */
 export const routes = {
@@ -95,6 +185,41 @@ export const routes = {
     query: z.object({ name: z.string().min(1).max(255).describe('hostname, public key or overlay address') }),
     answer: Resolved,
     summary: 'a member by name, key or address',
+  },
+  lookup: {
+    method: 'GET',
+    path: '/v1/lookup',
+    query: target,
+    answer: LookedUp,
+    summary: 'finds the record of a member, or of any key, afresh',
+  },
+  ping: {
+    method: 'GET',
+    path: '/v1/ping',
+    query: target,
+    answer: Pinged,
+    summary: 'a control ping, through every endpoint that is known',
+  },
+  p2p: {
+    method: 'POST',
+    path: '/v1/p2p',
+    query: target,
+    answer: Tunnel,
+    summary: 'looks for a path to a member until the tunnel carries packets',
+  },
+  forget: {
+    method: 'POST',
+    path: '/v1/forget',
+    query: target,
+    answer: Forgotten,
+    summary: 'forgets what was learnt about where a member is',
+  },
+  inspect: {
+    method: 'GET',
+    path: '/v1/inspect',
+    query: z.object({}),
+    answer: Inspected,
+    summary: 'everything the node knows',
   },
 } as const
 

@@ -86,3 +86,15 @@ export function fromNumber(number: number): Address {
 export function formatEndpoint(endpoint: Endpoint): string {
   return endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`
 }
+
+/** What `formatEndpoint` writes of an address and a port; `null` for anything else, names too. */
+export function parseEndpoint(text: string): Endpoint | null {
+  const match = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(text)
+  const host = match && parseAddress((match[1] ?? match[2])!)
+  const port = Number(match?.[3])
+  return host && port > 0 && port < 65_536 ? { host, port } : null
+}
+
+export function sameEndpoint(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
+  return a?.host === b?.host && a?.port === b?.port
+}

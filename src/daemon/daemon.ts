@@ -7,24 +7,23 @@
  */
 
 import { dirname } from 'node:path'
-import type { AnswerOf } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
+import { openControlPort } from '../drivers/control/open.ts'
 import { createResolver } from '../drivers/dns/resolver.ts'
-import { createWireguardDriver, type WireguardDriver } from '../drivers/wireguard/driver.ts'
+import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { formatStep } from '../drivers/wireguard/plan.ts'
-import { blockId, Node } from '../node/node.ts'
-import { reportMembers } from '../node/status.ts'
+import { blockId } from '../node/names.ts'
+import { Node, type NodeParts } from '../node/node.ts'
 import type { Os } from '../os/index.ts'
-import { workbitOf } from '../protocol/identity/workbit.ts'
-import { findMember } from '../protocol/network/members.ts'
 import { cleanup } from './cleanup.ts'
+import { createHandlers } from './handlers.ts'
 import { type Journal, readJournal, writeJournal } from './journal.ts'
-import { readNetworkFile } from './network-file.ts'
-import { hostsLock, runFolder, runPaths, startLock } from './paths.ts'
-import { type Loaded, load, type Options, type Prepared, requireRegular, survey, surveyAgain } from './prepare.ts'
-import { type Handlers, serve } from './server.ts'
+import { fileStore } from './memory.ts'
+import { dhtFolder, hostsLock, memoryFile, runFolder, runPaths, startLock } from './paths.ts'
+import { type Loaded, load, type Options, type Prepared, survey } from './prepare.ts'
+import { serve } from './server.ts'
 
 export type Ready = {
   readonly network: string
@@ -72,6 +71,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     )
   }
 
+  performance.mark('locked')
   const turn = await os.locks.acquire(startLock, patience)
   try {
     if (!turn) throw new Failure(`another wh up on this machine does not come to an end`)
@@ -85,6 +85,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     const prepared = await survey(os, links, loaded, options)
     const wanted = prepared.choices.interfaceName
 
+    performance.mark('surveyed')
     // ---- nothing above changes the machine, but for removing what is nobody's any more ----
 
     keepPort(os, prepared)
@@ -100,7 +101,8 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     }
     writeJournal(os.files, paths.journal, journal)
 
-    const node = new Node({ os, wireguard, resolver, log }, network, identity, prepared.choices)
+    const discovery = discoveryParts(os, log, prepared, options)
+    const node = new Node({ os, wireguard, resolver, log, discovery }, network, identity, prepared.choices)
     const startedAt = os.clock.wall()
     const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
     let stopping = false
@@ -124,8 +126,9 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     let server: { close(): Promise<void> } | undefined
     try {
       await node.start()
+      performance.mark('configured')
       writeJournal(os.files, paths.journal, { ...journal, finished: true })
-      const handlers = createHandlers(os, wireguard, node, options, prepared, startedAt, () => void stop())
+      const handlers = createHandlers({ os, wireguard, node, options, prepared, startedAt, stop: () => void stop() })
       server = await os.http.listen(paths.socket, request => serve(handlers, log, request))
     } catch (error) {
       // a failed start leaves nothing, whatever it had found
@@ -140,6 +143,37 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     throw error
   } finally {
     turn?.release()
+  }
+}
+
+/** What discovery is made of on this machine. */
+function discoveryParts(
+  os: Os,
+  log: Logger,
+  { network, identity, self }: Prepared,
+  options: Options,
+): NodeParts['discovery'] {
+  const { capture = 'auto', tcpPort } = options
+  const owner = self ? 'wireguard' : 'nobody'
+  return {
+    os,
+    store: fileStore(os.files, memoryFile(network.name, identity.publicKey), log),
+    portRequired: capture !== 'auto' || !self,
+    openPort: (listenPort, receive) => openControlPort(os, log, { listenPort, capture, owner }, receive),
+    async loadDirectory({ listenPort, ...link }) {
+      // large, and needed by nobody before the first tunnels are up
+      const { createDirectory } = await import('../drivers/dht/libp2p.ts')
+      return createDirectory({
+        os,
+        log,
+        privateKey: identity.privateKey,
+        namespace: network.namespace,
+        workbit: network.workbit,
+        tcpPort: tcpPort ?? listenPort,
+        ...link,
+        dataFolder: dhtFolder(network.name, identity.publicKey),
+      })
+    },
   }
 }
 
@@ -178,80 +212,5 @@ function describe(
     names,
     notes,
     commands,
-  }
-}
-
-function createHandlers(
-  os: Os,
-  wireguard: WireguardDriver,
-  node: Node,
-  options: Options,
-  prepared: Prepared,
-  startedAt: number,
-  stop: () => void,
-): Handlers {
-  const { identity } = prepared
-  return {
-    async status(): Promise<AnswerOf<'status'>> {
-      const snapshot = await node.snapshot()
-      const { network, desired, actual, backend } = snapshot
-      const { self } = desired
-      return {
-        network: network.name,
-        namespace: network.namespace,
-        workbit: network.workbit,
-        file: options.file,
-        pid: process.pid,
-        startedAt,
-        key: identity.publicKey,
-        ownWorkbit: workbitOf(identity.publicKey, network.namespace),
-        ...(self?.hostname === undefined ? {} : { hostname: self.hostname }),
-        ...(self?.ipv4 === undefined ? {} : { ipv4: self.ipv4 }),
-        ...(self && prepared.choices.ipv6 ? { ipv6: self.ipv6 } : {}),
-        ...(desired.interface ? { interface: desired.interface.name } : {}),
-        ...(actual ? { listenPort: actual.listenPort } : {}),
-        ...(backend === null ? {} : { backend }),
-        names: snapshot.names,
-        dns: [...snapshot.dns],
-        members: reportMembers(desired, actual, os.clock.wall()),
-        warnings: [...prepared.notes, ...snapshot.warnings],
-      }
-    },
-
-    async reload() {
-      requireRegular(os, options.file)
-      const { network, problems } = readNetworkFile(os.files, options.file)
-      const bits = workbitOf(identity.publicKey, network.namespace)
-      if (bits < network.workbit) {
-        throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
-      }
-      await surveyAgain(os, await wireguard.links(), network, prepared)
-      const { changes, steps } = await node.reload(network)
-      return {
-        changes,
-        commands: steps.map(formatStep),
-        warnings: problems.map(problem => problem.message),
-      }
-    },
-
-    async down() {
-      // the answer must be on its way before the socket closes
-      os.clock.at(os.clock.now(), stop)
-      return { pid: process.pid }
-    },
-
-    async resolve({ name }) {
-      const found = findMember((await node.snapshot()).desired.members, name)
-      return {
-        found: found
-          ? {
-              key: found.key,
-              ipv6: found.ipv6,
-              ...(found.hostname === undefined ? {} : { hostname: found.hostname }),
-              ...(found.ipv4 === undefined ? {} : { ipv4: found.ipv4 }),
-            }
-          : null,
-      }
-    },
   }
 }

@@ -35,6 +35,16 @@ export function stateFile(network: string, key: PublicKey): string {
   return `${stateFolder}/${network}/${key}.json`
 }
 
+/** What a node remembers of its members. */
+export function memoryFile(network: string, key: PublicKey): string {
+  return `${stateFolder}/${network}/${key}.memory.json`
+}
+
+/** Records and peers of the DHT. */
+export function dhtFolder(network: string, key: PublicKey): string {
+  return `${stateFolder}/${network}/${key}.dht`
+}
+
 export const logFolder = '/var/log/wirehub'
 
 export function logFile(machine: Machine, network: string): string {

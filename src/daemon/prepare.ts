@@ -5,10 +5,12 @@
 
 import { exit, Failure } from '../base/failure.ts'
 import { overlaps, type Prefix, parsePrefix } from '../base/ip.ts'
+import type { Capture } from '../drivers/control/open.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { userspaceRuns } from '../drivers/wireguard/userspace.ts'
 import { type Choices, type Identity, ownerMark, prefixesOf, selfOf } from '../node/desired.ts'
 import type { Os } from '../os/index.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import { formatProblem } from '../protocol/network/problem.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
@@ -23,6 +25,10 @@ export type Options = {
   readonly privateKey?: string
   readonly interface?: string
   readonly listenPort?: number
+  /** How control packets share WireGuard's port; `auto` if not given. */
+  readonly capture?: Capture
+  /** TCP port of the DHT: the number of the UDP port if not given, 0 for none. */
+  readonly tcpPort?: number
 }
 
 /** What the files say. */
@@ -169,6 +175,11 @@ function portTaken(port: number, given: boolean): Failure {
   })
 }
 
+/** The port that the file tells others where this node is a helper, named on a `boot` or `peer` line. */
+function bootPort(network: Network, key: PublicKey): number | undefined {
+  return network.nodes.find(entry => entry.key === key && entry.endpoint)?.endpoint?.port
+}
+
 /** The port of this node, and whether it must be stored: said on the command line, by the own endpoint in the file, or ours to choose. */
 async function choosePort(
   os: Os,
@@ -180,7 +191,7 @@ async function choosePort(
     given,
   }: Omit<Loaded, 'owner' | 'notes'> & { running: boolean; given: number | undefined },
 ): Promise<{ port: number; store?: string; note?: string }> {
-  const fixed = given ?? self?.endpoint?.port
+  const fixed = given ?? self?.endpoint?.port ?? bootPort(network, identity.publicKey)
   const path = stateFile(network.name, identity.publicKey)
   if (fixed !== undefined) {
     if (running || (await portIsFree(os, fixed))) return { port: fixed }
@@ -225,7 +236,18 @@ export async function survey(
 ): Promise<Prepared> {
   const { network, identity, self, owner } = loaded
   if (options.interface !== undefined) checkInterfaceName(options.interface)
-  if (!self) return { ...loaded, choices: { interfaceName: '', listenPort: 0, portGiven: false, ipv6: true } }
+  const ipv6 = hasIPv6(os)
+  const portGiven = options.listenPort !== undefined
+  if (!self) {
+    const asked = { network, self, identity, running: false, given: options.listenPort }
+    const { port, store, note } = await choosePort(os, asked)
+    return {
+      ...loaded,
+      notes: [...loaded.notes, ...(note === undefined ? [] : [note])],
+      choices: { interfaceName: '', listenPort: port, portGiven, ipv6 },
+      ...(store === undefined ? {} : { store }),
+    }
+  }
   const interfaceName = await chooseInterface(os, links, network, owner, options.interface)
   checkSubnets(links, network, interfaceName)
   const running = links.some(link => link.name === interfaceName && link.owner === owner)
@@ -236,12 +258,11 @@ export async function survey(
       `listen-port ${options.listenPort} differs from the port ${self.endpoint.port} that the file tells the others`,
     )
   }
-  const ipv6 = hasIPv6(os)
   if (!ipv6) notes.push('IPv6 is switched off on this machine: members are reached by their IPv4 addresses only')
   if (!ipv6 && !network.subnet) {
     throw new Failure('the network has no subnet, and IPv6 is switched off on this machine: it would have no address')
   }
-  const choices = { interfaceName, listenPort: port, portGiven: options.listenPort !== undefined, ipv6 }
+  const choices = { interfaceName, listenPort: port, portGiven, ipv6 }
   return { ...loaded, notes, choices, ...(store === undefined ? {} : { store }) }
 }
 

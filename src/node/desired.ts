@@ -65,14 +65,21 @@ function resolved(endpoint: Endpoint | undefined, resolve: Resolve): Endpoint | 
   return host === undefined ? undefined : { host, port: endpoint.port }
 }
 
-function wantedPeer(member: Member, reachable: boolean, resolve: Resolve): WantedPeer {
-  const endpoint = resolved(member.endpoint, resolve)
+/** The endpoint that the path machine has chosen for a member, if it has. */
+export type Chosen = (key: PublicKey) => Endpoint | undefined
+
+/** Seconds between the packets that keep a mapping open: nobody can start towards a node without an endpoint of its own. */
+export function keepaliveOf(self: Member): number {
+  return self.endpoint === undefined ? keepaliveSeconds : 0
+}
+
+function wantedPeer(member: Member, self: Member, resolve: Resolve, chosen: Chosen): WantedPeer {
+  const endpoint = chosen(member.key) ?? resolved(member.endpoint, resolve)
   return {
     key: member.key,
     allowedIps: [...(member.ipv4 === undefined ? [] : [`${member.ipv4}/32`]), `${member.ipv6}/128`],
     ...(endpoint ? { endpoint } : {}),
-    // nobody can start towards a node without an endpoint of its own: it opens the way, and keeps it open
-    keepalive: endpoint && !reachable ? keepaliveSeconds : 0,
+    keepalive: endpoint ? keepaliveOf(self) : 0,
   }
 }
 
@@ -83,6 +90,7 @@ export function desired(
   identity: Identity,
   choices: Choices,
   resolve: Resolve,
+  chosen: Chosen = () => undefined,
 ): Desired {
   const self = selfOf(all, identity.publicKey)
   const peers = all.filter(member => member !== self && member.role !== 'alias')
@@ -101,7 +109,7 @@ export function desired(
       listenPort: choices.portGiven ? choices.listenPort : (self.endpoint?.port ?? choices.listenPort),
       mtu,
       addresses: ownAddresses(network, self, choices.ipv6),
-      peers: peers.map(peer => wantedPeer(peer, self.endpoint !== undefined, resolve)),
+      peers: peers.map(peer => wantedPeer(peer, self, resolve, chosen)),
     },
   }
 }

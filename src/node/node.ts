@@ -11,27 +11,36 @@
  */
 
 import { Failure } from '../base/failure.ts'
-import { type Address, contains, familyOf, formatEndpoint } from '../base/ip.ts'
+import { type Address, contains, type Endpoint, familyOf, formatEndpoint, parseAddress } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
-import { second } from '../base/time.ts'
-import { hostLines } from '../drivers/dns/hosts.ts'
+import { second, type Time } from '../base/time.ts'
 import type { Mechanism, Resolver } from '../drivers/dns/resolver.ts'
-import { type DnsServer, startDnsServer } from '../drivers/dns/server.ts'
 import type { Backend, WireguardDriver } from '../drivers/wireguard/driver.ts'
 import type { ActualInterface, WantedInterface } from '../drivers/wireguard/interface.ts'
-import type { Given, Step } from '../drivers/wireguard/plan.ts'
+import type { Step } from '../drivers/wireguard/plan.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 import { changes } from './changes.ts'
-import { type Choices, type Desired, desired, type Identity, namesToLookUp, ownerMark, prefixesOf } from './desired.ts'
+import {
+  type Choices,
+  type Desired,
+  desired,
+  type Identity,
+  keepaliveOf,
+  namesToLookUp,
+  prefixesOf,
+} from './desired.ts'
+import { Discovery, type DiscoveryParts, type Wanted } from './discovery.ts'
+import { Names } from './names.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
   readonly wireguard: WireguardDriver
   readonly resolver: Resolver
   readonly log: Logger
+  readonly discovery: Pick<DiscoveryParts, 'os' | 'store' | 'openPort' | 'portRequired' | 'loadDirectory'>
 }
 
 export type Snapshot = {
@@ -46,6 +55,8 @@ export type Snapshot = {
 
 /** How often names and silent peers are looked at again. */
 const refreshEvery = 30 * second
+/** A handshake takes one round trip. One that has taken longer than any does not come to an end. */
+const attemptTime = 1 * second
 
 export class Node {
   readonly #parts: NodeParts
@@ -56,11 +67,16 @@ export class Node {
   #backend: Backend | null = null
   /** We have made the interface, and may not have come as far as the mark. */
   #halfMade = false
-  #dns: DnsServer | null = null
-  #dnsAddresses: Address[] = []
-  #mechanism: Mechanism | 'none' = 'none'
-  #addresses = new Map<string, Address>()
-  #given: Given = new Map<PublicKey, string>()
+  readonly #names: Names
+  readonly discovery: Discovery
+  #addresses = new Map<string, readonly Address[]>()
+  /** Endpoints that the path machines have chosen. */
+  readonly #paths = new Map<PublicKey, Endpoint>()
+  #pathsChanged = false
+  /** When WireGuard was last told where a member is. */
+  readonly #pointedAt = new Map<PublicKey, Time>()
+  #startedAt: Time = 0
+  #given = new Map<PublicKey, string>()
   #timer: { cancel(): void } | null = null
   #last: Promise<unknown> = Promise.resolve()
   #stopped = false
@@ -72,19 +88,40 @@ export class Node {
     this.#choices = choices
     this.#network = network
     this.#desired = this.#compute(network, members(network))
+    const warn = (topic: string, message: string | null) => this.#warn(topic, message)
+    this.#names = new Names({ ...parts, warn }, identity, choices)
+    this.discovery = new Discovery({
+      ...parts.discovery,
+      log: parts.log,
+      identity,
+      network: network.name,
+      namespace: network.namespace,
+      workbit: network.workbit,
+      resolve: host => this.#outside(host),
+      use: (key, endpoint) => void this.#use(key, endpoint),
+      tunnels: async () => (this.#desired.interface ? parts.wireguard.peers(choices.interfaceName) : []),
+      warn,
+      called: key => this.#desired.members.find(member => member.key === key)?.hostname ?? `${key.slice(0, 10)}…`,
+    })
   }
 
   /** Configures the machine. After a failure, nothing of it is left. */
   start(): Promise<void> {
     return this.#exclusively(async () => {
-      if (!this.#desired.interface) return
       try {
-        await this.#apply()
-        await this.#startNames()
+        if (this.#desired.interface) {
+          // the port is on its way while `ip` and `wg` run: nothing of it needs the interface
+          await Promise.all([this.#apply(), this.discovery.open(this.#port())])
+          await this.#names.start(this.#network, this.#desired)
+        } else {
+          await this.discovery.open(this.#port())
+        }
       } catch (error) {
         await this.#takeDown()
         throw error
       }
+      this.#startedAt = this.#parts.os.clock.now()
+      this.discovery.start(this.#wanted())
       this.#refreshLater()
       void this.#lookUpInBackground()
     })
@@ -109,7 +146,8 @@ export class Node {
       this.#desired = this.#compute(network, next.members)
       try {
         const steps = await this.#apply()
-        await this.#updateNames(before)
+        await this.#names.update(network, before, this.#desired)
+        await this.discovery.update(this.#wanted())
         void this.#lookUpInBackground()
         return { changes: changes(before, this.#desired), steps }
       } catch (error) {
@@ -138,8 +176,8 @@ export class Node {
       desired: this.#desired,
       actual: wanted && (await this.#parts.wireguard.read(wanted.name)),
       backend: this.#backend,
-      names: this.#mechanism,
-      dns: this.#dnsAddresses,
+      names: this.#names.mechanism,
+      dns: this.#names.addresses,
       warnings: [...this.#warnings.values()],
     }
   }
@@ -151,12 +189,69 @@ export class Node {
   }
 
   #compute(network: Network, all: readonly Member[]): Desired {
-    return desired(network, all, this.#identity, this.#choices, host => this.#addresses.get(host))
+    this.#pathsChanged = false
+    const resolve = (host: string) => this.#addresses.get(host)?.[0]
+    return desired(network, all, this.#identity, this.#choices, resolve, key => this.#paths.get(key))
   }
 
-  #warn(topic: string, message: string): void {
+  /** @param message `null`: it is well again */
+  #warn(topic: string, message: string | null): void {
+    if (message === null) {
+      this.#warnings.delete(topic)
+      return
+    }
     if (this.#warnings.get(topic) !== message) this.#parts.log.warn(message)
     this.#warnings.set(topic, message)
+  }
+
+  #port(): number {
+    return this.#desired.interface?.listenPort ?? this.#choices.listenPort
+  }
+
+  /** A path machine has chosen. */
+  #use(key: PublicKey, endpoint: Endpoint): Promise<void> {
+    return this.#exclusively(async () => {
+      const { self, interface: wanted } = this.#desired
+      const peer = wanted?.peers.find(each => each.key === key)
+      if (this.#stopped || !self || !wanted || !peer) return
+      const { wireguard, os } = this.#parts
+      const tried = os.clock.now() - (this.#pointedAt.get(key) ?? this.#startedAt) > attemptTime
+      this.#paths.set(key, endpoint)
+      this.#given.set(key, formatEndpoint(endpoint))
+      this.#pointedAt.set(key, os.clock.now())
+      this.#pathsChanged = true
+      const wantedPeer = { ...peer, endpoint, keepalive: keepaliveOf(self) }
+      await wireguard.setEndpoint(wanted.name, wantedPeer, tried, os.clock.wall())
+    }).catch(error => this.#warn('path', `cannot set an endpoint: ${(error as Error).message}`))
+  }
+
+  /** All addresses of an endpoint, as far as they are known. */
+  #endpoints({ endpoint }: Pick<Member, 'endpoint'>): Endpoint[] {
+    if (!endpoint) return []
+    const literal = parseAddress(endpoint.host)
+    const hosts = literal === null ? (this.#addresses.get(endpoint.host) ?? []) : [literal]
+    return hosts.map(host => ({ host, port: endpoint.port }))
+  }
+
+  /** What discovery has to serve now. */
+  #wanted(): Wanted {
+    const { self, members: all } = this.#desired
+    const own = this.#identity.publicKey
+    const entry = this.#network.nodes.find(node => node.key === own && node.endpoint)
+    return {
+      listenPort: this.#port(),
+      overlays: prefixesOf(this.#network),
+      interfaceName: this.#desired.interface?.name ?? null,
+      boots: this.#network.nodes.flatMap(({ role, key, endpoint }) =>
+        role === 'boot' && key !== own && endpoint ? [{ key, endpoint }] : [],
+      ),
+      members: self
+        ? all
+            .filter(member => member !== self && member.role !== 'alias')
+            .map(member => ({ key: member.key, endpoints: this.#endpoints(member) }))
+        : [],
+      ownEndpoints: entry ? this.#endpoints(entry) : [],
+    }
   }
 
   /** The difference, applied. An interface that is not there is made: at the start, and where somebody deleted it. */
@@ -166,7 +261,7 @@ export class Node {
     if (!wanted) return []
     let actual = await wireguard.read(wanted.name)
     if (actual && !this.#isOurs(actual, wanted)) throw new Failure(`interface ${wanted.name} exists and is not ours`)
-    const deleted = !actual && this.#mechanism !== 'none'
+    const deleted = !actual && this.#names.mechanism !== 'none'
     if (deleted) log.warn('the interface is gone: making it again', { interface: wanted.name })
     if (!actual) {
       this.#backend = await wireguard.create(wanted)
@@ -181,7 +276,7 @@ export class Node {
       wanted.peers.flatMap(({ key, endpoint }) => (endpoint ? [[key, formatEndpoint(endpoint)]] : [])),
     )
     // what systemd-resolved knew of it went with the interface
-    if (deleted) await this.#setNames()
+    if (deleted) await this.#names.set(this.#network, this.#desired)
     return steps
   }
 
@@ -189,71 +284,16 @@ export class Node {
     return actual.owner === wanted.owner || (actual.owner === '' && this.#halfMade)
   }
 
-  async #startNames(): Promise<void> {
-    const { os, resolver } = this.#parts
-    await this.#startDns(os)
-    this.#mechanism = await resolver.choose(this.#dnsAddresses)
-    try {
-      await this.#setNames()
-    } catch (error) {
-      if (this.#mechanism === 'hosts file') throw error
-      this.#warn('names', `${(error as Error).message}; using the hosts file instead`)
-      this.#mechanism = 'hosts file'
-      await this.#setNames()
-    }
-  }
-
-  async #startDns(os: NodeParts['os']): Promise<void> {
-    const addresses = this.#desired.interface!.addresses.map(address => address.split('/')[0]!)
-    try {
-      this.#dns = await startDnsServer(os.udp, os.tcp, addresses, this.#desired.zone)
-      this.#dnsAddresses = addresses
-      this.#warnings.delete('dns')
-    } catch (error) {
-      this.#dnsAddresses = []
-      this.#warn('dns', `no DNS responder on ${addresses.join(', ')}: ${(error as Error).message}`)
-    }
-  }
-
-  async #setNames(): Promise<void> {
-    if (this.#mechanism === 'none') return
-    await this.#parts.resolver.set(this.#mechanism, this.#choices.interfaceName, {
-      zone: this.#desired.zone,
-      networkName: this.#network.name,
-      blockId: blockId(this.#network, this.#identity.publicKey),
-      hostLines: hostLines(
-        this.#desired.members.filter(member => member.role !== 'alias'),
-        address => this.#choices.ipv6 || familyOf(address) === 4,
-      ),
-      endpointNames: new Set(namesToLookUp(this.#desired.members, null).map(name => name.toLowerCase())),
-      servers: this.#dnsAddresses,
-    })
-  }
-
-  async #updateNames(before: Desired): Promise<void> {
-    if (!this.#desired.interface) return
-    if (String(before.interface?.addresses) !== String(this.#desired.interface.addresses)) {
-      this.#dns?.close()
-      await this.#startDns(this.#parts.os)
-    } else {
-      this.#dns?.serve(this.#desired.zone)
-    }
-    await this.#setNames()
-  }
-
   async #takeDown(): Promise<void> {
     const wanted = this.#desired.interface
+    await this.discovery.stop()
     if (!wanted) return
-    this.#dns?.close()
-    this.#dns = null
-    this.#dnsAddresses = []
     try {
-      await this.#parts.resolver.clear(blockId(this.#network, this.#identity.publicKey))
+      await this.#names.stop(this.#network)
     } finally {
       const there = await this.#parts.wireguard.read(wanted.name)
       if (!there || this.#isOurs(there, wanted)) await this.#parts.wireguard.remove(wanted.name)
       this.#backend = null
-      this.#mechanism = 'none'
     }
   }
 
@@ -282,29 +322,29 @@ export class Node {
 
   /** Looks up the names of endpoints and applies what has changed. A name that does not resolve now keeps its last address. */
   async #lookUp(): Promise<void> {
-    const names = namesToLookUp(this.#desired.members, this.#desired.self)
+    const names = namesToLookUp(this.#desired.members, null)
     let moved = false
     await Promise.all(
       names.map(async name => {
         const found = await this.#outside(name)
-        // the other side may have no IPv6 at all, and nothing here can try both yet
-        const address = found.find(candidate => familyOf(candidate) === 4) ?? found[0]
-        if (address === undefined) return this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
-        this.#warnings.delete(name)
-        moved ||= this.#addresses.get(name) !== address
-        this.#addresses.set(name, address)
+        const own = this.#desired.self?.endpoint?.host === name
+        if (found.length === 0) {
+          return own ? undefined : this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
+        }
+        this.#warn(name, null)
+        // the path machine tries all; before it has an answer, the first is taken, and the other side may have no IPv6 at all
+        const sorted = [...found].sort((a, b) => familyOf(a) - familyOf(b))
+        moved ||= String(this.#addresses.get(name)) !== String(sorted)
+        this.#addresses.set(name, sorted)
       }),
     )
     await this.#exclusively(async () => {
-      if (this.#stopped || !this.#desired.interface) return
-      if (moved) this.#desired = this.#compute(this.#network, this.#desired.members)
+      if (this.#stopped) return
+      if (moved || this.#pathsChanged) this.#desired = this.#compute(this.#network, this.#desired.members)
+      if (moved) await this.discovery.update(this.#wanted())
+      if (!this.#desired.interface) return
       await this.#apply()
       this.#warnings.delete('refresh')
     })
   }
-}
-
-/** Names our lines in a hosts file: two nodes of one network may share that file. */
-export function blockId(network: Network, key: PublicKey): string {
-  return ownerMark(network, key).slice('wh '.length)
 }

@@ -3,7 +3,7 @@
 import { formatEndpoint } from '../base/ip.ts'
 import type { WallTime } from '../base/time.ts'
 import type { ActualInterface, ActualPeer } from '../drivers/wireguard/interface.ts'
-import { rejectAfter } from '../drivers/wireguard/plan.ts'
+import { isAlive } from '../drivers/wireguard/plan.ts'
 import type { Member } from '../protocol/network/types.ts'
 import type { Desired } from './desired.ts'
 
@@ -22,7 +22,7 @@ function stateOf(member: Member, self: Member | null, peer: ActualPeer | undefin
   if (member === self) return 'self'
   if (member.role === 'alias') return 'invited'
   if (peer?.latestHandshake === undefined) return 'never seen'
-  return now - peer.latestHandshake < rejectAfter ? 'direct' : 'silent'
+  return isAlive(peer, now) ? 'direct' : 'silent'
 }
 
 export function reportMembers(wanted: Desired, actual: ActualInterface | null, now: WallTime): MemberReport[] {

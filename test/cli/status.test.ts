@@ -22,6 +22,10 @@ const status: Status = {
   listenPort: 20000,
   names: 'hosts file',
   dns: ['10.0.42.2'],
+  directory: { mode: 'server', reason: 'it is reachable', peers: 3, connections: 4, stored: 1, rejected: {} },
+  control: { backend: 'nft', received: 1, sent: 2, dropped: {} },
+  nat: 'none',
+  endpoints: [{ kind: 'host', endpoint: '192.0.2.1:20000' }],
   members: [
     {
       hostname: 'a.test',
@@ -64,6 +68,8 @@ test('a network in one look', () => {
   node       a.test  10.0.42.2  fd92::2
   key        KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4 (8 workbits)
   interface  wh-test, UDP port 20000, kernel WireGuard
+  reached    192.0.2.1:20000; no NAT; control packets by nft
+  directory  server (it is reachable), 3 neighbours, 1 record
   names      hosts file; DNS on 10.0.42.2
   file       /etc/wirehub/test.conf
   warning    c.example.org: cannot be resolved now

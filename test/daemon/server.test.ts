@@ -8,7 +8,13 @@ import { type Handlers, serve } from '../../src/daemon/server.ts'
 const key = 'KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4'
 const logged: string[] = []
 const log = createLogger((_, line) => logged.push(line))
+const unused = async () => ({}) as never
 const handlers: Handlers = {
+  lookup: unused,
+  ping: unused,
+  p2p: unused,
+  forget: unused,
+  inspect: unused,
   status: async () => ({ wrong: 'shape' }) as never,
   reload: async () => {
     throw new Failure('the file has errors', { remedy: 'mend it' })

@@ -50,11 +50,24 @@ function memberRow(member: MemberStatus, now: WallTime): string[] {
   ]
 }
 
+/** Where others find this node, and through which of the ways onto the port. */
+function reached({ endpoints, nat, control }: Status): string {
+  const where = endpoints.length === 0 ? 'no endpoint known' : endpoints.map(({ endpoint }) => endpoint).join(', ')
+  const before = { unknown: '', none: '; no NAT', 'endpoint-independent': '; NAT', 'endpoint-dependent': '; hard NAT' }
+  return `${where}${before[nat]}; ${control ? `control packets by ${control.backend}` : 'NO CONTROL PACKETS'}`
+}
+
+function directory({ directory: { mode, reason, peers, stored } }: Status): string {
+  if (mode === 'off') return 'off'
+  const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
+  return `${mode} (${reason}), ${count(peers, 'neighbour')}, ${count(stored, 'record')}`
+}
+
 export function printStatus(status: Status, now: WallTime): string {
   const own = [status.hostname ?? 'helper', status.ipv4, status.ipv6].filter(part => part !== undefined).join('  ')
   const device = status.interface
     ? `${status.interface}, ${status.listenPort === undefined ? 'GONE: wh reload makes it again' : `UDP port ${status.listenPort}`}, ${status.backend === 'kernel' ? 'kernel WireGuard' : 'wireguard-go'}`
-    : 'none: a helper is in nobody’s file'
+    : `none: a helper is in nobody’s file; UDP port ${status.listenPort}`
   const names =
     status.names === 'none'
       ? 'none'
@@ -64,6 +77,8 @@ export function printStatus(status: Status, now: WallTime): string {
     `  node       ${own}`,
     `  key        ${status.key} (${status.ownWorkbit} workbits)`,
     `  interface  ${device}`,
+    `  reached    ${reached(status)}`,
+    `  directory  ${directory(status)}`,
     `  names      ${names}`,
     `  file       ${status.file}`,
     ...status.warnings.map(warning => `  ${styleText('yellow', 'warning', { stream: process.stdout })}    ${warning}`),

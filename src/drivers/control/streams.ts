@@ -6,7 +6,7 @@
  */
 
 import type { Crypto } from '../../base/crypto.ts'
-import type { Endpoint } from '../../base/ip.ts'
+import { type Endpoint, sameEndpoint } from '../../base/ip.ts'
 import type { Clock } from '../../os/clock.ts'
 import type { Random } from '../../os/random.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
@@ -24,6 +24,8 @@ export type Open = { readonly connection: Uint8Array; readonly secret: Uint8Arra
 export type StreamLink = {
   sendOpen(key: PublicKey, to: Endpoint, open: Open): void
   sendStream(bytes: Uint8Array, to: Endpoint): void
+  /** Somebody has shown that he receives there. */
+  proved?(endpoint: Endpoint): void
 }
 
 export type StreamLimits = {
@@ -111,7 +113,14 @@ export class Streams {
     if (!header) this.#drop('malformed')
     else if (!end) this.#drop('unknown connection')
     else if (!sameEndpoint(end.endpoint, from)) this.#drop('another endpoint')
-    else end.handlePacket(bytes, bytes.length)
+    else this.#handle(end, bytes)
+  }
+
+  /** The packet that opens a connection for good answers one of ours, so its sender receives what we send there. */
+  #handle(end: StreamEnd, bytes: Uint8Array): void {
+    const before = end.state
+    end.handlePacket(bytes, bytes.length)
+    if (before !== 'open' && end.state === 'open') this.#link.proved?.(end.endpoint)
   }
 
   /** Resets every connection; the CLOSEs leave before it returns. */
@@ -168,4 +177,3 @@ export class Streams {
 }
 
 const idOf = (connection: Uint8Array) => String.fromCharCode(...connection)
-const sameEndpoint = (a: Endpoint, b: Endpoint) => a.port === b.port && a.host === b.host

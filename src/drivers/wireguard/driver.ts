@@ -4,13 +4,14 @@
  */
 
 import { Failure } from '../../base/failure.ts'
+import { type Endpoint, sameEndpoint } from '../../base/ip.ts'
 import type { Logger } from '../../base/log.ts'
 import type { WallTime } from '../../base/time.ts'
 import type { Os } from '../../os/index.ts'
 import type { Result } from '../../os/run.ts'
 import { parseDump, parseLinks } from './dump.ts'
-import type { ActualInterface, ActualLink, WantedInterface } from './interface.ts'
-import { configure, createKernel, formatStep, type Given, remove, type Step } from './plan.ts'
+import type { ActualInterface, ActualLink, ActualPeer, WantedInterface, WantedPeer } from './interface.ts'
+import { configure, createKernel, formatStep, type Given, isAlive, remove, type Step, setEndpoint } from './plan.ts'
 import { removeDeadSocket, startUserspace } from './userspace.ts'
 
 export type Backend = 'kernel' | 'wireguard-go'
@@ -19,6 +20,13 @@ export type WireguardDriver = {
   /** Every link of this network namespace with its addresses. */
   links(): Promise<ActualLink[]>
   read(name: string): Promise<ActualInterface | null>
+  /** What WireGuard says of each peer now: one program run, where `read` needs two. Empty where there is no such interface. */
+  peers(name: string): Promise<ActualPeer[]>
+  /**
+   * Points one peer elsewhere, at once; its session goes on, if it has one.
+   * @param tried the endpoint that it has now has had its chance: an attempt there is given up
+   */
+  setEndpoint(name: string, peer: WantedPeer & { endpoint: Endpoint }, tried: boolean, now: WallTime): Promise<void>
   create(wanted: WantedInterface): Promise<Backend>
   /** @param actual what `read` said just now @returns the commands that were run. */
   apply(wanted: WantedInterface, actual: ActualInterface | null, given: Given, now: WallTime): Promise<Step[]>
@@ -62,6 +70,18 @@ export function createWireguardDriver(
       const dump = await programs.run(['wg', 'show', name, 'dump'])
       if (dump.code !== 0) return { ...link, listenPort: 0, peers: [] }
       return { ...link, ...parseDump(dump.out) }
+    },
+
+    async peers(name) {
+      const dump = await programs.run(['wg', 'show', name, 'dump'])
+      return dump.code === 0 ? parseDump(dump.out).peers : []
+    },
+
+    async setEndpoint(name, peer, tried, now) {
+      const is = (await driver.peers(name)).find(({ key }) => key === peer.key)
+      // nobody sees whether WireGuard has tried without an endpoint, and its own implementation in Go counts even that
+      const spoilt = is?.endpoint === undefined || (tried && !sameEndpoint(is.endpoint, peer.endpoint))
+      for (const step of setEndpoint(name, peer, spoilt && !isAlive(is, now))) await must(step)
     },
 
     async create(wanted) {

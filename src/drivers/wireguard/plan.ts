@@ -6,10 +6,10 @@
  * living session is left alone.
  */
 
-import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
+import { type Endpoint, formatEndpoint, sameEndpoint } from '../../base/ip.ts'
 import { second, type WallTime } from '../../base/time.ts'
 import { type PublicKey, toWgForm } from '../../protocol/identity/key.ts'
-import type { ActualInterface, WantedInterface, WantedPeer } from './interface.ts'
+import type { ActualInterface, ActualPeer, WantedInterface, WantedPeer } from './interface.ts'
 
 /** One command. `secret` says that `input` must not be shown. */
 export type Step = { readonly argv: readonly string[]; readonly input?: string; readonly secret?: true }
@@ -31,13 +31,29 @@ export function remove(name: string): Step[] {
   return [{ argv: ['ip', 'link', 'delete', 'dev', name] }]
 }
 
+/**
+ * Points one peer elsewhere.
+ *
+ * @param anew the peer is removed and made again, which costs it the packets that wait for a session. WireGuard tries a handshake only
+ *   every 5 s (REKEY_TIMEOUT), and an attempt towards an endpoint that was wrong or unknown counts: the right one would have to wait
+ */
+export function setEndpoint(name: string, peer: WantedPeer & { endpoint: Endpoint }, anew: boolean): Step[] {
+  const key = ['peer', toWgForm(peer.key)]
+  const endpoint = ['endpoint', formatEndpoint(peer.endpoint)]
+  const keepalive = ['persistent-keepalive', peer.keepalive === 0 ? 'off' : String(peer.keepalive)]
+  if (!anew) return [{ argv: ['wg', 'set', name, ...key, ...endpoint, ...keepalive] }]
+  const all = [...key, 'remove', ...key, ...endpoint, 'allowed-ips', peer.allowedIps.join(','), ...keepalive]
+  return [{ argv: ['wg', 'set', name, ...all] }]
+}
+
+/** Has a peer a session, going by when its last handshake was? */
+export function isAlive(peer: ActualPeer | undefined, now: WallTime): boolean {
+  return peer?.latestHandshake !== undefined && now - peer.latestHandshake < rejectAfter
+}
+
 /** What `wanted` looks like before anything was done to it. */
 export function bare(name: string): ActualInterface {
   return { name, owner: '', kind: '', up: false, mtu: 0, addresses: [], listenPort: 0, peers: [] }
-}
-
-function same(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
-  return a?.host === b?.host && a?.port === b?.port
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
@@ -56,10 +72,11 @@ function peerSections(wanted: WantedInterface, actual: ActualInterface, given: G
   const sections: string[] = []
   for (const peer of wanted.peers) {
     const is = there.get(peer.key)
-    const alive = is?.latestHandshake !== undefined && now - is.latestHandshake < rejectAfter
+    const alive = isAlive(is, now)
     const before = given.get(peer.key)
     const fileChanged = before !== undefined && peer.endpoint !== undefined && before !== formatEndpoint(peer.endpoint)
-    const setEndpoint = peer.endpoint !== undefined && !same(is?.endpoint, peer.endpoint) && (!alive || fileChanged)
+    const setEndpoint =
+      peer.endpoint !== undefined && !sameEndpoint(is?.endpoint, peer.endpoint) && (!alive || fileChanged)
     if (!is || setEndpoint || is.keepalive !== peer.keepalive || !sameSet(is.allowedIps, peer.allowedIps)) {
       sections.push(peerSection(peer, setEndpoint))
     }

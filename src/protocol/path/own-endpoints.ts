@@ -28,7 +28,8 @@ export type Learnt = {
   readonly reflexive: readonly Endpoint[]
 }
 
-const isPrivate = (host: string) => privateRanges.some(range => contains(range, host))
+/** RFC 1918, RFC 6598 (shared by the customers of a provider), RFC 4193. */
+export const isPrivate = (host: string) => privateRanges.some(range => contains(range, host))
 
 /** Public IPv6 before public IPv4 before private ones: the first need no NAT, the last lead nowhere from outside. */
 function hostOrder(host: string): number {

@@ -4,7 +4,7 @@
  *
  * One word is no proof: who says it may lie. An endpoint that two reflectors with different addresses name alike is agreed; while
  * there is none agreed, single words are used too, as candidates that cost a probe. Reflectors on our own link see no NAT, and
- * are not heard.
+ * are heard only where they confirm a public address that this machine has.
  */
 
 import { type Address, type Endpoint, type Family, familyOf, formatEndpoint, sameEndpoint } from '../../base/ip.ts'
@@ -12,6 +12,7 @@ import { hour, minute, second, type Time } from '../../base/time.ts'
 import type { NatKind } from '../directory/record.ts'
 import type { PublicKey } from '../identity/key.ts'
 import { onLink, type Surroundings } from './candidate.ts'
+import { isPrivate } from './own-endpoints.ts'
 
 /** Longer than several rounds of asking, shorter than NATs keep a mapping that is used (RFC 4787 REQ-5: 5 minutes recommended). */
 export const observationLife = 5 * minute
@@ -101,7 +102,8 @@ export class Reflexive {
   #votes(family: Family, around: Surroundings, now: Time): { endpoint: Endpoint; addresses: Set<Address>; at: Time }[] {
     const votes = new Map<string, { endpoint: Endpoint; addresses: Set<Address>; at: Time }>()
     for (const { address, observed, at } of this.#current(now)) {
-      if (familyOf(observed.host) !== family || onLink(address, around)) continue
+      if (familyOf(observed.host) !== family) continue
+      if (onLink(address, around) && !(isOurs(observed, around) && !isPrivate(observed.host))) continue
       const text = formatEndpoint(observed)
       const vote = votes.get(text) ?? { endpoint: observed, addresses: new Set(), at }
       vote.addresses.add(address)

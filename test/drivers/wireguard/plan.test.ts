@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ActualInterface, WantedInterface, WantedPeer } from '../../../src/drivers/wireguard/interface.ts'
-import { bare, configure, formatStep } from '../../../src/drivers/wireguard/plan.ts'
+import { bare, configure, formatStep, setEndpoint } from '../../../src/drivers/wireguard/plan.ts'
 import { type PublicKey, readPrivateKey } from '../../../src/protocol/identity/key.ts'
 
 const privateKey = readPrivateKey('kLfotsCIfB/7OcDGeLenptfy2Dzav9wmVZjVQ0Gvnk0=').ok!
@@ -145,4 +145,14 @@ test('ten thousand peers that leave stay within the length of an argument list',
   const steps = configure({ ...wanted, peers: [] }, { ...done, peers: many }, new Map(), now)
   assert.equal(steps.length, 20)
   for (const { argv } of steps) assert.ok(argv.join(' ').length < 128 * 1024)
+})
+
+test('a peer is pointed elsewhere, or made anew so that its handshake does not wait', () => {
+  const peer = { ...peerB, endpoint: { host: '2001:db8::9', port: 7 } }
+  const line = (anew: boolean) => setEndpoint('wh-test', peer, anew).map(formatStep)
+  const key = 'KJ7YGrBeqLLm/JJ1huIS26OnqAVFy57z5UJqjyMagW4='
+  assert.deepEqual(line(false), [`[#] wg set wh-test peer ${key} endpoint [2001:db8::9]:7 persistent-keepalive 25`])
+  assert.deepEqual(line(true), [
+    `[#] wg set wh-test peer ${key} remove peer ${key} endpoint [2001:db8::9]:7 allowed-ips 10.0.42.2/32,fd00::2/128 persistent-keepalive 25`,
+  ])
 })

@@ -68,6 +68,12 @@ test('a reflector on our own link sees no NAT and is not heard', () => {
   assert.deepEqual([told(it), it.nat(around, 0)], [[seen], 'unknown'])
 })
 
+test('on a link with public addresses, a reflector there proves that we have ours', () => {
+  const own = [{ address: '192.0.2.1', length: 24 }]
+  const it = after({ who: 1, address: '192.0.2.2', observed: `192.0.2.1:${around.port}` })
+  assert.equal(it.nat({ ...around, own }, 0), 'none')
+})
+
 test("a reflector's last word counts, and for a while only", () => {
   const it = after(
     { who: 1, observed: '198.51.100.9:1' },

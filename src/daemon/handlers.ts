@@ -1,0 +1,232 @@
+/** What the daemon answers: the node's state and its deeds, in the words of `api/schema.ts`. */
+
+import type { AnswerOf } from '../api/schema.ts'
+import { Failure } from '../base/failure.ts'
+import { type Endpoint, formatEndpoint } from '../base/ip.ts'
+import { second } from '../base/time.ts'
+import type { WireguardDriver } from '../drivers/wireguard/driver.ts'
+import { formatStep, isAlive } from '../drivers/wireguard/plan.ts'
+import type { Node } from '../node/node.ts'
+import { reportMembers } from '../node/status.ts'
+import type { Os } from '../os/index.ts'
+import type { NodeRecord } from '../protocol/directory/record.ts'
+import { type PublicKey, readPublicKey } from '../protocol/identity/key.ts'
+import { workbitOf } from '../protocol/identity/workbit.ts'
+import { findMember } from '../protocol/network/members.ts'
+import type { Member } from '../protocol/network/types.ts'
+import { readNetworkFile } from './network-file.ts'
+import { type Options, type Prepared, requireRegular, surveyAgain } from './prepare.ts'
+import type { Handlers } from './server.ts'
+
+export type HandlerParts = {
+  readonly os: Os
+  readonly wireguard: WireguardDriver
+  readonly node: Node
+  readonly options: Options
+  readonly prepared: Prepared
+  readonly startedAt: number
+  readonly stop: () => void
+}
+
+/** How long `wh p2p` looks for a path, and then waits for the tunnel. */
+const patience = 15 * second
+/** How often the tunnel is looked at meanwhile. */
+const lookEvery = 50
+
+export function createHandlers({ os, wireguard, node, options, prepared, startedAt, stop }: HandlerParts): Handlers {
+  const { identity } = prepared
+  const { discovery } = node
+  const { inquiry } = discovery
+
+  async function status(): Promise<AnswerOf<'status'>> {
+    const snapshot = await node.snapshot()
+    const { network, desired, actual, backend } = snapshot
+    const { self } = desired
+    const { directory, control, nat, endpoints } = discovery.status()
+    return {
+      network: network.name,
+      namespace: network.namespace,
+      workbit: network.workbit,
+      file: options.file,
+      pid: process.pid,
+      startedAt,
+      key: identity.publicKey,
+      ownWorkbit: workbitOf(identity.publicKey, network.namespace),
+      ...(self?.hostname === undefined ? {} : { hostname: self.hostname }),
+      ...(self?.ipv4 === undefined ? {} : { ipv4: self.ipv4 }),
+      ...(self && prepared.choices.ipv6 ? { ipv6: self.ipv6 } : {}),
+      ...(desired.interface ? { interface: desired.interface.name } : {}),
+      ...(desired.interface
+        ? actual
+          ? { listenPort: actual.listenPort }
+          : {}
+        : { listenPort: prepared.choices.listenPort }),
+      ...(backend === null ? {} : { backend }),
+      names: snapshot.names,
+      dns: [...snapshot.dns],
+      directory: { ...directory, rejected: { ...directory.rejected } },
+      ...(control ? { control } : {}),
+      nat,
+      endpoints: endpoints.map(formatKind),
+      members: reportMembers(desired, actual, os.clock.wall()),
+      warnings: [...prepared.notes, ...snapshot.warnings],
+    }
+  }
+
+  async function targetOf(name: string): Promise<{ key: PublicKey; hostname?: string; member?: Member }> {
+    const { desired } = await node.snapshot()
+    const member = findMember(desired.members, name)
+    if (member)
+      return { key: member.key, member, ...(member.hostname === undefined ? {} : { hostname: member.hostname }) }
+    const read = readPublicKey(name)
+    if (read.ok !== undefined) return { key: read.ok }
+    throw new Failure(`${name} is no member of ${prepared.network.name}, and no public key`, {
+      remedy: 'wh show lists the members',
+    })
+  }
+
+  return {
+    status,
+
+    async reload() {
+      requireRegular(os, options.file)
+      const { network, problems } = readNetworkFile(os.files, options.file)
+      const bits = workbitOf(identity.publicKey, network.namespace)
+      if (bits < network.workbit) {
+        throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
+      }
+      await surveyAgain(os, await wireguard.links(), network, prepared)
+      const { changes, steps } = await node.reload(network)
+      return { changes, commands: steps.map(formatStep), warnings: problems.map(problem => problem.message) }
+    },
+
+    async down() {
+      // the answer must be on its way before the socket closes
+      os.clock.at(os.clock.now(), stop)
+      return { pid: process.pid }
+    },
+
+    async resolve({ name }) {
+      const found = findMember((await node.snapshot()).desired.members, name)
+      return {
+        found: found
+          ? {
+              key: found.key,
+              ipv6: found.ipv6,
+              ...(found.hostname === undefined ? {} : { hostname: found.hostname }),
+              ...(found.ipv4 === undefined ? {} : { ipv4: found.ipv4 }),
+            }
+          : null,
+      }
+    },
+
+    async lookup({ name }) {
+      const { key, hostname } = await targetOf(name)
+      const began = os.clock.now()
+      const steps: AnswerOf<'lookup'>['steps'] = []
+      const record = await inquiry.lookUp(key, step => steps.push(step))
+      return {
+        key,
+        ...(hostname === undefined ? {} : { hostname }),
+        record: record && formatRecord(record),
+        steps,
+        took: os.clock.now() - began,
+      }
+    },
+
+    async ping({ name }) {
+      const { key, hostname } = await targetOf(name)
+      const { answer, tried } = await inquiry.ping(key)
+      return {
+        key,
+        ...(hostname === undefined ? {} : { hostname }),
+        answer: answer && {
+          endpoint: formatEndpoint(answer.endpoint),
+          rtt: answer.rtt,
+          observed: formatEndpoint(answer.observed),
+        },
+        tried: tried.map(formatEndpoint),
+      }
+    },
+
+    async p2p({ name }) {
+      const { key, hostname, member } = await targetOf(name)
+      if (!member || key === identity.publicKey) {
+        throw new Failure(`${name} is ${member ? 'this node itself' : 'no member, and so has no tunnel'}`)
+      }
+      const began = os.clock.now()
+      const endpoint = await inquiry.reach(key, patience)
+      const carries = endpoint !== null && (await handshakeMade(member, began))
+      return {
+        key,
+        ...(hostname === undefined ? {} : { hostname }),
+        ...(endpoint ? { endpoint: formatEndpoint(endpoint) } : {}),
+        carries,
+        took: os.clock.now() - began,
+      }
+    },
+
+    async forget({ name }) {
+      const { key, hostname } = await targetOf(name)
+      return {
+        key,
+        ...(hostname === undefined ? {} : { hostname }),
+        endpoints: inquiry.forget(key).map(formatEndpoint),
+      }
+    },
+
+    async inspect() {
+      const { desired } = await node.snapshot()
+      const peers = desired.members.filter(member => member !== desired.self && member.role !== 'alias')
+      return {
+        status: await status(),
+        refused: { ...inquiry.refused() },
+        peers: peers.map(({ key, hostname }) => {
+          const record = inquiry.record(key)
+          const path = inquiry.path(key)
+          return {
+            key,
+            ...(hostname === undefined ? {} : { hostname }),
+            path: path?.state ?? 'idle',
+            record: record && formatRecord(record),
+            candidates: (path?.candidates ?? []).map(({ kind, endpoint, why, rtt }) => ({
+              kind,
+              endpoint: formatEndpoint(endpoint),
+              state: why,
+              ...(rtt === null ? {} : { rtt }),
+            })),
+          }
+        }),
+      }
+    },
+  }
+
+  /** Sends something through the tunnel and waits for the handshake that it needs, if there has been none. */
+  async function handshakeMade({ key, ipv4, ipv6 }: Member, began: number): Promise<boolean> {
+    const { desired } = await node.snapshot()
+    const name = desired.interface!.name
+    const to = ipv4 ?? ipv6
+    const own = desired.interface!.addresses.map(address => address.split('/')[0]!)
+    const socket = await os.udp.bind(own.find(address => address.includes(':') === to.includes(':'))!, 0, () => {})
+    try {
+      while (os.clock.now() - began < patience) {
+        const peer = (await wireguard.peers(name)).find(each => each.key === key)
+        if (isAlive(peer, os.clock.wall())) return true
+        // RFC 863: the discard port
+        socket.send(new Uint8Array(1), { host: to, port: 9 })
+        await new Promise<void>(done => os.clock.at(os.clock.now() + lookEvery, done))
+      }
+      return false
+    } finally {
+      socket.close()
+    }
+  }
+}
+
+function formatKind({ kind, endpoint }: { kind: NodeRecord['endpoints'][0]['kind']; endpoint: Endpoint }) {
+  return { kind, endpoint: formatEndpoint(endpoint) }
+}
+
+function formatRecord({ sequence, expires, nat, endpoints, homes }: NodeRecord) {
+  return { sequence, expires, nat, endpoints: endpoints.map(formatKind), homes: [...homes] }
+}

@@ -1,0 +1,56 @@
+/** A node's memory as a file: JSON, written whole. What is not well-formed is forgotten, entry by entry. */
+
+import * as z from 'zod'
+import { type Endpoint, formatEndpoint, parseEndpoint } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
+import { nothing, type Remembered, type Remembrance, type Store } from '../node/memory.ts'
+import type { Files } from '../os/files.ts'
+import { type PublicKey, readPublicKey } from '../protocol/identity/key.ts'
+
+const File = z.object({
+  sequence: z.int().min(0),
+  peers: z.record(z.string(), z.object({ endpoints: z.array(z.string()).max(8), record: z.base64url().optional() })),
+})
+
+function remembered(endpoints: readonly string[], record: string | undefined): Remembered {
+  const read = endpoints.map(text => parseEndpoint(text)).filter((found): found is Endpoint => found !== null)
+  return {
+    endpoints: read,
+    ...(record === undefined ? {} : { record: Uint8Array.from(Buffer.from(record, 'base64url')) }),
+  }
+}
+
+export function fileStore(files: Files, path: string, log: Logger): Store {
+  return {
+    load() {
+      try {
+        const text = files.read(path)
+        if (text === null) return nothing
+        const { sequence, peers } = File.parse(JSON.parse(text))
+        const entries = Object.entries(peers).flatMap(([key, { endpoints, record }]): [PublicKey, Remembered][] => {
+          const read = readPublicKey(key)
+          return read.ok === undefined ? [] : [[read.ok, remembered(endpoints, record)]]
+        })
+        return { sequence, peers: new Map(entries) }
+      } catch (error) {
+        log.warn('what was known of the members cannot be read, and is found anew', { error: String(error) })
+        return nothing
+      }
+    },
+
+    save({ sequence, peers }: Remembrance) {
+      const entries = [...peers].map(([key, { endpoints, record }]) => [
+        key,
+        {
+          endpoints: endpoints.map(formatEndpoint),
+          ...(record === undefined ? {} : { record: Buffer.from(record).toString('base64url') }),
+        },
+      ])
+      try {
+        files.write(path, `${JSON.stringify({ sequence, peers: Object.fromEntries(entries) })}\n`, { mode: 0o600 })
+      } catch (error) {
+        log.warn('cannot keep what is known of the members', { error: String(error) })
+      }
+    },
+  }
+}

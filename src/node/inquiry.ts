@@ -1,0 +1,94 @@
+/** What people ask of discovery: where a node is, whether it answers, and to look again. */
+
+import { type Endpoint, sameEndpoint } from '../base/ip.ts'
+import type { Time } from '../base/time.ts'
+import type { Channel, Pong } from '../drivers/control/channel.ts'
+import type { NodeRecord } from '../protocol/directory/record.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import type { PathView } from '../protocol/path/view.ts'
+import type { Boots } from './boots.ts'
+import type { Contacts } from './contacts.ts'
+import type { Memory } from './memory.ts'
+import type { Records } from './records.ts'
+import type { Step, Walk } from './walk.ts'
+
+export type InquiryParts = {
+  readonly channel: Pick<Channel, 'ping' | 'publicKey'>
+  readonly records: Records
+  readonly guests: Records
+  readonly walk: Walk
+  readonly boots: Boots
+  readonly contacts: Contacts
+  readonly memory: Memory
+}
+
+export class Inquiry {
+  readonly #parts: InquiryParts
+
+  constructor(parts: InquiryParts) {
+    this.#parts = parts
+  }
+
+  /** Finds a record afresh, whoever's key it is. */
+  async lookUp(key: PublicKey, onStep: (step: Step) => void): Promise<NodeRecord | null> {
+    const { walk, records, channel } = this.#parts
+    if (key !== channel.publicKey) await walk.find(key, records.place(key).id, true, onStep)
+    return this.record(key)
+  }
+
+  record(key: PublicKey): NodeRecord | null {
+    const { records, guests } = this.#parts
+    return (records.get(key) ?? guests.get(key))?.record ?? null
+  }
+
+  /** Every endpoint that is known of a key, the one in use first. */
+  endpointsOf(key: PublicKey): Endpoint[] {
+    const path = this.path(key)
+    const known = [
+      ...(path?.endpoint ? [path.endpoint] : []),
+      ...(path?.candidates ?? []).map(({ endpoint }) => endpoint),
+      ...(this.record(key)?.endpoints ?? []).map(({ endpoint }) => endpoint),
+      ...this.#parts.boots.endpoints().flatMap(boot => (boot.key === key ? [boot.endpoint] : [])),
+    ]
+    return known.filter((each, i) => known.findIndex(other => sameEndpoint(other, each)) === i)
+  }
+
+  /** A control ping to all endpoints at once; the first answer. */
+  async ping(key: PublicKey): Promise<{ answer: (Pong & { endpoint: Endpoint }) | null; tried: Endpoint[] }> {
+    if (this.endpointsOf(key).length === 0) await this.lookUp(key, () => {})
+    const tried = this.endpointsOf(key)
+    const pings = tried.map(async endpoint => {
+      const pong = await this.#parts.channel.ping(key, endpoint)
+      if (!pong) throw new Error('no answer')
+      return { ...pong, endpoint }
+    })
+    return { answer: await Promise.any(pings).catch(() => null), tried }
+  }
+
+  /** A path to a member, looked for now; `null` where none is proved in time. */
+  reach(key: PublicKey, patience: Time): Promise<Endpoint | null> {
+    return this.#parts.contacts.reach(key, patience)
+  }
+
+  /** Forgets what was learnt of a member, but not what the file says, and looks for it anew. @returns what was known. */
+  forget(key: PublicKey): Endpoint[] {
+    const { memory, records, guests, contacts } = this.#parts
+    const known = this.endpointsOf(key)
+    memory.forget(key)
+    records.forget(key)
+    guests.forget(key)
+    contacts.input(key, { kind: 'reset' })
+    contacts.input(key, { kind: 'wanted', urgent: false })
+    return known
+  }
+
+  /** The path machine of a member, for those who look into it. */
+  path(key: PublicKey): PathView | null {
+    return this.#parts.contacts.machine(key)?.view() ?? null
+  }
+
+  /** Records of members that were refused, by reason. */
+  refused(): Readonly<Record<string, number>> {
+    return this.#parts.records.refused
+  }
+}
