@@ -3,7 +3,13 @@
 import Check from './commands/check.ts'
 import Down from './commands/down.ts'
 import Fmt from './commands/fmt.ts'
+import Forget from './commands/forget.ts'
 import Genkey from './commands/genkey.ts'
+import Id from './commands/id.ts'
+import Inspect from './commands/inspect.ts'
+import Lookup from './commands/lookup.ts'
+import P2p from './commands/p2p.ts'
+import Ping from './commands/ping.ts'
 import Pubkey from './commands/pubkey.ts'
 import Reload from './commands/reload.ts'
 import Resolve from './commands/resolve.ts'
@@ -16,6 +22,12 @@ export const commands = {
   down: Down,
   fmt: Fmt,
   genkey: Genkey,
+  forget: Forget,
+  id: Id,
+  inspect: Inspect,
+  lookup: Lookup,
+  p2p: P2p,
+  ping: Ping,
   pubkey: Pubkey,
   reload: Reload,
   resolve: Resolve,

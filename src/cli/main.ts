@@ -1,39 +1,11 @@
 /**
- * The entry of the command line. `wh` alone shows what runs, as `wg` does.
+ * The entry of the command line, and no more than what must come before everything else: the cache of compiled code, and the daemon
+ * of `wh up`, which is a process of its own and loads while this one reads the command line.
  */
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { useCompileCache } from './compile-cache.ts'
+import { launchEarly } from './launch.ts'
 
 useCompileCache()
-
-const { handle, run } = await import('@oclif/core')
-const { exit } = await import('../base/failure.ts')
-const { nearest } = await import('../protocol/network/problem.ts')
-const { watchOutput } = await import('./output.ts')
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const pjson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-pjson.oclif.commands.target = `./${import.meta.url.endsWith('.ts') ? 'src/cli/index.ts' : 'dist/cli/index.js'}`
-
-const argv = process.argv.slice(2)
-// people type `wh help up`, and `wh up help` worked in WireHub
-if (argv[0] === 'help') argv.splice(0, 2, ...argv.slice(1, 2), '--help')
-if (argv[1] === 'help') argv.splice(1, 1, '--help')
-
-watchOutput()
-try {
-  // there are no plugins, and none of those that a home folder names: with sudo it may be another's
-  await run(argv.length === 0 ? ['show'] : argv, { root, pjson, userPlugins: false })
-} catch (error) {
-  const unknown = /^command (.+) not found$/.exec((error as Error).message)?.[1]
-  if (unknown === undefined) {
-    await handle(error as Error)
-  } else {
-    const { commands } = await import('./index.ts')
-    const meant = nearest(unknown, Object.keys(commands))
-    const hint = meant ? `; did you mean ${meant}?` : ''
-    process.stderr.write(`wh: there is no command ${JSON.stringify(unknown)}${hint}\n  wh --help lists the commands\n`)
-    process.exitCode = exit.usage
-  }
-}
+if (process.argv[2] === 'up') launchEarly(process.argv.slice(3))
+await import('./run.ts')

@@ -3,7 +3,7 @@
  * to take over or to remove. It stands in `/run`, and so ends with the interface at a reboot.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Files } from '../os/files.ts'
 
 const Journal = z.object({

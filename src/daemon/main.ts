@@ -1,8 +1,9 @@
 /**
- * The daemon as a process. Its one argument holds the options (paths and names, no secret). Whoever started it hears over the IPC
- * channel that it is ready or why not; systemd hears it through `sd_notify`. SIGTERM and Ctrl-C take the network down.
+ * The daemon as a process. Over an IPC channel it hears the options (paths and names, no secret) from whoever started it, and says that
+ * it is ready or why not; systemd hears that through `sd_notify`. SIGTERM and Ctrl-C take the network down.
  */
 
+import { flushCompileCache } from 'node:module'
 import { Failure } from '../base/failure.ts'
 import { createLogger } from '../base/log.ts'
 import { systemOs } from '../os/index.ts'
@@ -40,6 +41,7 @@ export async function main(
     if (level !== 'debug' || process.env.WH_DEBUG) write(`${new Date().toISOString()} ${line}\n`)
   })
   const openLog = (network: string) => {
+    performance.mark('checked')
     const path = logFile(systemOs.machine, network)
     try {
       if (target === 'file') write = systemOs.files.appender(path, maxLog)
@@ -77,6 +79,9 @@ export async function main(
     const { network, interface: name, backend, listenPort } = daemon.ready
     log.info('up', { network, interface: name, backend, port: listenPort })
     report({ ready: daemon.ready })
+    log.debug('started', { phases: phases() })
+    // at its end, which is Node's time for this, the daemon may be killed
+    flushCompileCache()
     await notifySystemd('--ready', `--status=${network} is up`)
   } catch (error) {
     const expected = error instanceof Failure
@@ -93,4 +98,30 @@ export async function main(
   }
 }
 
-if (import.meta.main) await main(JSON.parse(process.argv[2]!) as Options, 'file')
+/** Milliseconds from the start of this process to the end of each phase, which `npm run bench start` prints. */
+function phases(): string {
+  performance.mark('ready')
+  return performance
+    .getEntriesByType('mark')
+    .map(({ name, startTime }) => `${name} ${Math.round(startTime)}`)
+    .join(', ')
+}
+
+/** The options, from whoever started us. If it goes without a word, nobody wants us. */
+function awaitOptions(): Promise<Options> {
+  return new Promise(resolve => {
+    const end = () => process.exit()
+    if (!process.connected) end()
+    process.once('disconnect', end)
+    process.once('message', options => {
+      performance.mark('told')
+      process.off('disconnect', end)
+      resolve(options as Options)
+    })
+  })
+}
+
+if (import.meta.main) {
+  performance.mark('loaded')
+  await main(await awaitOptions(), 'file')
+}

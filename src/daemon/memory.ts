@@ -1,5 +1,6 @@
 /** A node's memory as a file: JSON, written whole. What is not well-formed is forgotten, entry by entry. */
 
+import { dirname } from 'node:path'
 import * as z from 'zod'
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
@@ -8,14 +9,24 @@ import type { Files } from '../os/files.ts'
 import { type PublicKey, readPublicKey } from '../protocol/identity/key.ts'
 
 const File = z.object({
-  sequence: z.int().min(0),
-  peers: z.record(z.string(), z.object({ endpoints: z.array(z.string()).max(8), record: z.base64url().optional() })),
+  // a wrong number would be refused by others for good; the clock gives another one
+  sequence: z
+    .int()
+    .min(0)
+    .max(2 ** 40)
+    .catch(0),
+  peers: z.record(z.string(), z.unknown()).catch({}),
 })
 
-function remembered(endpoints: readonly string[], record: string | undefined): Remembered {
-  const read = endpoints.map(text => parseEndpoint(text)).filter((found): found is Endpoint => found !== null)
+/** What is remembered of one member. */
+const Entry = z.object({ endpoints: z.array(z.string()).max(8), record: z.base64url().optional() })
+
+function remembered(entry: unknown): Remembered | null {
+  const { data } = Entry.safeParse(entry)
+  if (!data) return null
+  const { endpoints, record } = data
   return {
-    endpoints: read,
+    endpoints: endpoints.map(text => parseEndpoint(text)).filter((found): found is Endpoint => found !== null),
     ...(record === undefined ? {} : { record: Uint8Array.from(Buffer.from(record, 'base64url')) }),
   }
 }
@@ -27,9 +38,9 @@ export function fileStore(files: Files, path: string, log: Logger): Store {
         const text = files.read(path)
         if (text === null) return nothing
         const { sequence, peers } = File.parse(JSON.parse(text))
-        const entries = Object.entries(peers).flatMap(([key, { endpoints, record }]): [PublicKey, Remembered][] => {
-          const read = readPublicKey(key)
-          return read.ok === undefined ? [] : [[read.ok, remembered(endpoints, record)]]
+        const entries = Object.entries(peers).flatMap(([name, entry]): [PublicKey, Remembered][] => {
+          const [key, found] = [readPublicKey(name).ok, remembered(entry)]
+          return key === undefined || found === null ? [] : [[key, found]]
         })
         return { sequence, peers: new Map(entries) }
       } catch (error) {
@@ -47,6 +58,7 @@ export function fileStore(files: Files, path: string, log: Logger): Store {
         },
       ])
       try {
+        files.folder(dirname(path), 0o700)
         files.write(path, `${JSON.stringify({ sequence, peers: Object.fromEntries(entries) })}\n`, { mode: 0o600 })
       } catch (error) {
         log.warn('cannot keep what is known of the members', { error: String(error) })

@@ -1,6 +1,6 @@
 /** Serves `api/schema.ts`. Pure but for the node it asks: a request is a value, and so is the answer. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type AnswerOf, type Query, type RouteName, routes } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'

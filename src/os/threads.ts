@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { entry } from './program.ts'
 
 export type Thread = { stop(): Promise<void> }
 
@@ -9,22 +10,20 @@ export interface Threads {
   cores(): number
   /**
    * Runs a module in a thread. It gets `input` from `thisThread`; `failed` is called where it dies before it is stopped.
-   * @param module its address without the ending: the source has `.ts`, what is compiled has `.js`
+   * @param module an entry of the program (`program.ts`)
    */
   start<Input, Message>(
-    module: URL,
+    module: string,
     input: Input,
     on: { message(message: Message): void; failed(error: Error): void },
   ): Thread
 }
 
-const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-
 export const systemThreads: Threads = {
   cores: () => availableParallelism(),
 
   start(module, input, on) {
-    const worker = new Worker(new URL(module.href + ending), { workerData: input })
+    const worker = new Worker(entry(module), { workerData: input })
     let stopped = false
     worker.on('message', message => {
       if (!stopped) on.message(message)

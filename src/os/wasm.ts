@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Failure } from '../base/failure.ts'
+import { root } from './program.ts'
 
 // the types of Node leave it to those of the browser
 declare const WebAssembly: {
@@ -15,7 +16,7 @@ export type WasmModule = { readonly brand: unique symbol }
 
 /** `build/<name>.wasm`; `null` where this machine has not all it needs. */
 export function compileWasm(name: string): WasmModule | null {
-  const file = new URL(`../../build/${name}.wasm`, import.meta.url)
+  const file = new URL(`build/${name}.wasm`, root)
   let bytes: Uint8Array
   try {
     bytes = readFileSync(file)

@@ -3,8 +3,13 @@
 import { availableParallelism, cpus } from 'node:os'
 
 const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  contact: () => import('./contact.ts'),
+  control: () => import('./control.ts'),
+  dht: () => import('./dht.ts'),
   keys: () => import('./keys.ts'),
   'network-file': () => import('./network-file.ts'),
+  start: () => import('./start.ts'),
+  stream: () => import('./stream.ts'),
 }
 
 const name = process.argv[2] ?? ''

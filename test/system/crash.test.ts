@@ -210,6 +210,16 @@ test('killed at any moment of up or down: up works again, and down leaves nothin
   assert.ok(moments > 8, `only ${moments} moments`)
 })
 
+test('a slip of the fingers leaves no daemon, though one was loading already', options, async () => {
+  await using lab = await createLab()
+  const { nodes } = await createMesh(lab, ['a'])
+  const { host } = nodes[0]!
+  for (const args of [[], [file, 'listen-port', '0'], [file, '--nope']]) {
+    assert.equal((await wh(host, 'up', ...args)).code, 2)
+    await assertClean(host)
+  }
+})
+
 test('two at once: one brings it up, the other says that it is', options, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])

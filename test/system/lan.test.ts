@@ -112,7 +112,7 @@ test('a node that is killed leaves no process behind', options, async () => {
   await speaker.says(/ready/)
   // the host's pid 1 reaps nobody: a zombie is gone
   const monitors = ['pgrep', '-x', '-r', 'S,R,D', 'ip']
-  await a.ok(monitors)
+  await a.until(monitors, ({ code }) => code === 0)
   speaker.kill('SIGKILL')
   await a.until(monitors, ({ code }) => code === 1)
 })

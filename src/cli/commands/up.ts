@@ -1,19 +1,19 @@
 /** `wh up`: checks, starts the daemon, and returns when the interface is configured, or with the reason it is not. */
 
-import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Args, Flags } from '@oclif/core'
 import { exit, Failure } from '../../base/failure.ts'
 import { createLogger } from '../../base/log.ts'
 import type { Message } from '../../daemon/main.ts'
 import { load, type Options, requireRoot, survey } from '../../daemon/prepare.ts'
+import type { Capture } from '../../drivers/control/open.ts'
 import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
 import { bare, configure, createKernel, formatStep } from '../../drivers/wireguard/plan.ts'
 import { desired } from '../../node/desired.ts'
 import { systemOs as os } from '../../os/index.ts'
 import { members } from '../../protocol/network/members.ts'
 import { WhCommand } from '../command.ts'
+import { launch } from '../launch.ts'
 
 export default class Up extends WhCommand {
   static override summary = 'Bring a network up: create the WireGuard interface, its peers and the names'
@@ -32,6 +32,16 @@ export default class Up extends WhCommand {
     'private-key': Flags.string({ description: 'file with the private key of this node', helpValue: 'FILE' }),
     interface: Flags.string({ description: 'name of the interface (wh-NETWORK)', helpValue: 'NAME' }),
     'listen-port': Flags.integer({ description: 'UDP port of WireGuard', min: 1, max: 65_535, helpValue: 'PORT' }),
+    capture: Flags.string({
+      description: 'how control packets share the UDP port; auto: nft, and pcap where that cannot be',
+      options: ['auto', 'nft', 'pcap'],
+    }),
+    'tcp-port': Flags.integer({
+      description: 'TCP port of the DHT, for nodes whose UDP is blocked (the number of the UDP port); 0 for none',
+      min: 0,
+      max: 65_535,
+      helpValue: 'PORT',
+    }),
     foreground: Flags.boolean({
       description: 'stay in the foreground, for systemd and containers; SIGTERM takes the network down',
     }),
@@ -46,6 +56,8 @@ export default class Up extends WhCommand {
       ...(flags['private-key'] === undefined ? {} : { privateKey: resolve(flags['private-key']) }),
       ...(flags.interface === undefined ? {} : { interface: flags.interface }),
       ...(flags['listen-port'] === undefined ? {} : { listenPort: flags['listen-port'] }),
+      ...(flags.capture === undefined ? {} : { capture: flags.capture as Capture }),
+      ...(flags['tcp-port'] === undefined ? {} : { tcpPort: flags['tcp-port'] }),
     }
     if (flags['dry-run']) return this.#dryRun(options)
     const report = (message: Message) => this.#report(message, flags.verbose)
@@ -96,17 +108,10 @@ export default class Up extends WhCommand {
   }
 }
 
-/** Starts the daemon in a session of its own and waits for its first words. */
+/** Tells the daemon what to do, and waits for its first words. */
 function startInBackground(options: Options): Promise<Message> {
   requireRoot(os, 'wh up')
-  const main = fileURLToPath(
-    new URL(`../../daemon/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-  )
-  const child = spawn(process.execPath, [...process.execArgv, main, JSON.stringify(options)], {
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    detached: true,
-    cwd: '/',
-  })
+  const child = launch(process.argv.slice(3))
   let interrupted = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
@@ -120,6 +125,7 @@ function startInBackground(options: Options): Promise<Message> {
       if (interrupted) failed(new Failure('interrupted; nothing is left', { exit: exit.interrupted }))
       failed(new Failure(`the daemon ended before it was ready (${signal ?? `exit status ${code}`})`))
     })
+    child.send(options)
     child.on('message', message => {
       if (interrupted) return
       child.removeAllListeners('exit')

@@ -43,7 +43,7 @@ export async function searchKey(
       },
       failed: reject,
     }
-    for (let i = 0; i < count; i++) threads.push(system.start(new URL('./worker', import.meta.url), order, on))
+    for (let i = 0; i < count; i++) threads.push(system.start('drivers/keysearch/worker', order, on))
   })
   return key.finally(() => Promise.all(threads.map(thread => thread.stop())))
 }
