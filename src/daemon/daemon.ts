@@ -136,7 +136,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
       await cleanup(leftovers, journal, paths).catch(left => log.error('could not clean up', { error: String(left) }))
       throw error
     }
-    const { names, backend } = await node.snapshot()
+    const { names, backend } = node.means
     return { ready: describe(prepared, names, backend, commands), stop, stopped }
   } catch (error) {
     lock.release()

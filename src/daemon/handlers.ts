@@ -2,7 +2,7 @@
 
 import type { AnswerOf } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
-import { type Endpoint, formatEndpoint } from '../base/ip.ts'
+import { type Endpoint, familyOf, formatEndpoint } from '../base/ip.ts'
 import { second } from '../base/time.ts'
 import type { WireguardDriver } from '../drivers/wireguard/driver.ts'
 import { formatStep, isAlive } from '../drivers/wireguard/plan.ts'
@@ -142,7 +142,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
         ...(hostname === undefined ? {} : { hostname }),
         answer: answer && {
           endpoint: formatEndpoint(answer.endpoint),
-          rtt: answer.rtt,
+          rtt: rounded(answer.rtt),
           observed: formatEndpoint(answer.observed),
         },
         tried: tried.map(formatEndpoint),
@@ -156,7 +156,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       }
       const began = os.clock.now()
       const endpoint = await inquiry.reach(key, patience)
-      const carries = endpoint !== null && (await handshakeMade(member, began))
+      const carries = endpoint !== null && (await answers(member, began))
       return {
         key,
         ...(hostname === undefined ? {} : { hostname }),
@@ -193,7 +193,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
               kind,
               endpoint: formatEndpoint(endpoint),
               state: why,
-              ...(rtt === null ? {} : { rtt }),
+              ...(rtt === null ? {} : { rtt: rounded(rtt) }),
             })),
           }
         }),
@@ -201,20 +201,24 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     },
   }
 
-  /** Sends something through the tunnel and waits for the handshake that it needs, if there has been none. */
-  async function handshakeMade({ key, ipv4, ipv6 }: Member, began: number): Promise<boolean> {
-    const { desired } = await node.snapshot()
-    const name = desired.interface!.name
+  /**
+   * Sends into the tunnel until something comes out of it: a handshake, an ICMP error from the port where nobody listens, or, where a
+   * firewall drops that, WireGuard's own keepalive within 10 s.
+   */
+  async function answers({ key, ipv4, ipv6 }: Member, began: number): Promise<boolean> {
+    const { name, addresses } = (await node.snapshot()).desired.interface!
     const to = ipv4 ?? ipv6
-    const own = desired.interface!.addresses.map(address => address.split('/')[0]!)
-    const socket = await os.udp.bind(own.find(address => address.includes(':') === to.includes(':'))!, 0, () => {})
+    const own = addresses.map(address => address.split('/')[0]!).find(address => familyOf(address) === familyOf(to))
+    const peer = async () => (await wireguard.peers(name)).find(each => each.key === key)
+    const before = (await peer())?.received ?? 0
+    const socket = await os.udp.bind(own!, 0, () => {})
     try {
       while (os.clock.now() - began < patience) {
-        const peer = (await wireguard.peers(name)).find(each => each.key === key)
-        if (isAlive(peer, os.clock.wall())) return true
         // RFC 863: the discard port
         socket.send(new Uint8Array(1), { host: to, port: 9 })
         await new Promise<void>(done => os.clock.at(os.clock.now() + lookEvery, done))
+        const now = await peer()
+        if (now && now.received !== before && isAlive(now, os.clock.wall())) return true
       }
       return false
     } finally {
@@ -222,6 +226,8 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     }
   }
 }
+
+const rounded = (time: number) => Math.round(100 * time) / 100
 
 function formatKind({ kind, endpoint }: { kind: NodeRecord['endpoints'][0]['kind']; endpoint: Endpoint }) {
   return { kind, endpoint: formatEndpoint(endpoint) }

@@ -169,6 +169,11 @@ export class Node {
     })
   }
 
+  /** How the interface and the names came to be, without a look at the machine. */
+  get means(): { readonly backend: Backend | null; readonly names: Mechanism | 'none' } {
+    return { backend: this.#backend, names: this.#names.mechanism }
+  }
+
   async snapshot(): Promise<Snapshot> {
     const wanted = this.#desired.interface
     return {
@@ -222,6 +227,7 @@ export class Node {
       this.#pathsChanged = true
       const wantedPeer = { ...peer, endpoint, keepalive: keepaliveOf(self) }
       await wireguard.setEndpoint(wanted.name, wantedPeer, tried, os.clock.wall())
+      this.#warn('path', null)
     }).catch(error => this.#warn('path', `cannot set an endpoint: ${(error as Error).message}`))
   }
 

@@ -2,10 +2,11 @@
 // kernel's own WireGuard.
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { createLab, noLab } from '../lab/lab.ts'
 import { addWorker, createNet, discoveryConf, json, pings, status, statusUntil, up } from './discovery-net.ts'
-import { assertClean, file, whOk } from './mesh.ts'
+import { assertClean, file, wh, whOk } from './mesh.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
 
@@ -106,3 +107,40 @@ test('lookup, ping, p2p, forget and inspect say what they find', options, async 
   const nobody = await json(a.host, 'lookup', unknown)
   assert.equal(nobody.code, 1)
 })
+
+test(
+  'where nft cannot be used, libpcap does it; where neither can, it is said, and the file’s endpoints work',
+  options,
+  async () => {
+    await using lab = await createLab()
+    const { boots, members, text } = await createNet(lab, { members: ['a', 'b'] })
+    const [a, b] = members as [(typeof members)[0], (typeof members)[0]]
+    const hide = (host: (typeof a)['host'], path: string) => host.ok(['mount', '--bind', '/dev/null', path])
+    const nft = (await a.host.ok(['sh', '-c', 'readlink -f "$(command -v nft)"'])).trim()
+    await up(boots)
+    await hide(a.host, nft)
+    await up([a])
+    await up([b], 'capture', 'pcap')
+    await pings(a.host, 'b.test')
+    assert.equal((await status(a.host)).control.backend, 'pcap')
+    assert.equal((await status(b.host)).control.backend, 'pcap')
+    const { code, err } = await wh(a.host, 'up', file, 'capture', 'nft', 'interface', 'x')
+    assert.notEqual(code, 0, err)
+
+    await whOk(a.host, 'down')
+    await hide(a.host, join(import.meta.dirname, '../../node_modules/pcap/build/Release/pcap_binding.node'))
+    const { listenPort } = await status(b.host)
+    await a.host.writeFile(file, text.replace(b.publicKey, `${b.publicKey} 192.0.2.2:${listenPort}`))
+    await up([a])
+    await pings(a.host, 'b.test')
+    const without = await status(a.host)
+    assert.equal(without.control, undefined)
+    assert.match(without.warnings.join(), /members whose endpoint is not in the file cannot be found/)
+    assert.match(await whOk(a.host, 'show'), /NO CONTROL PACKETS/)
+    await whOk(a.host, 'down')
+    const refused = await wh(a.host, 'up', file, 'capture', 'nft')
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, /nft[\s\S]*apt install nftables/)
+    await assertClean(a.host)
+  },
+)

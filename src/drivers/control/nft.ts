@@ -14,7 +14,7 @@ import type { Clock } from '../../os/clock.ts'
 import type { Os } from '../../os/index.ts'
 import type { Child, Programs } from '../../os/run.ts'
 import type { ControlPort } from './port.ts'
-import { countCommands, listCommand, loadCommand, mayDropInput, tableOf } from './rules.ts'
+import { countCommand, listCommand, loadCommand, mayDropInput, tableOf } from './rules.ts'
 import { bindPort, type UdpPort } from './socket.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -112,6 +112,8 @@ class HeldRules {
     const loaded = Promise.withResolvers<void>()
     let complaint = ''
     const holder = this.#programs.start(['nft', '-i'], {
+      // it writes the history of what it was told into its home, and reads it all when it starts
+      env: { HOME: '/dev/null' },
       onLine: line => {
         if (line.startsWith(`table inet ${tableOf(privatePort)} {`)) loaded.resolve()
         this.#count(line)
@@ -165,7 +167,7 @@ class HeldRules {
   #lookLater(): void {
     if (this.#unheard) return
     this.#timer = this.#clock.at(this.#clock.now() + lookEvery, () => {
-      for (const command of countCommands(this.#options.privatePort)) this.#holder?.write(`${command}\n`)
+      this.#holder?.write(`${countCommand(this.#options.privatePort)}\n`)
       this.#lookLater()
     })
   }

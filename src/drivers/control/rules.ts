@@ -42,8 +42,8 @@ export const listCommand = (privatePort: number) => `list table inet ${tableOf(p
  * How many control packets came to the machine, and how many of those to us. In this order: what is counted as arrived has had time
  * to be heard, so a difference is one that a firewall made.
  */
-export function countCommands(privatePort: number): string[] {
-  return ['arrived', 'heard'].map(counter => `list counter inet ${tableOf(privatePort)} ${counter}`)
+export function countCommand(privatePort: number): string {
+  return ['arrived', 'heard'].map(counter => `list counter inet ${tableOf(privatePort)} ${counter}`).join('; ')
 }
 
 /**

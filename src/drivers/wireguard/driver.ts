@@ -63,11 +63,12 @@ export function createWireguardDriver(
     },
 
     async read(name) {
-      const address = await programs.run(['ip', '-json', '-details', 'address', 'show', 'dev', name])
-      if (address.code !== 0) return null
-      const link = parseLinks(address.out)[0]
+      const [address, dump] = await Promise.all([
+        programs.run(['ip', '-json', '-details', 'address', 'show', 'dev', name]),
+        programs.run(['wg', 'show', name, 'dump']),
+      ])
+      const link = address.code === 0 ? parseLinks(address.out)[0] : undefined
       if (!link) return null
-      const dump = await programs.run(['wg', 'show', name, 'dump'])
       if (dump.code !== 0) return { ...link, listenPort: 0, peers: [] }
       return { ...link, ...parseDump(dump.out) }
     },

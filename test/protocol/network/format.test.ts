@@ -137,7 +137,7 @@ test('YAML scalars are quoted where another reader of YAML could take them for s
 })
 
 test('every example is read without a remark, and is in its canonical form', () => {
-  for (const file of ['announcement.conf', 'home.conf', 'home.yaml']) {
+  for (const file of ['announcement.conf', 'boot.conf', 'home.conf', 'home.yaml']) {
     const text = readFileSync(new URL(`../../../config/examples/${file}`, import.meta.url), 'utf8')
     const { network, document, problems } = parseNetworkFile(text, file)
     assert.deepEqual(problems, [], file)
