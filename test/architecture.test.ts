@@ -44,6 +44,7 @@ const PACKAGES: Record<string, string[]> = {
   '@libp2p/peer-id': ['drivers/dht'],
   '@multiformats/multiaddr': ['drivers/dht'],
   'interface-datastore': ['drivers/dht'],
+  'datastore-core': ['drivers/dht'],
   'datastore-level': ['drivers/dht'],
   'dns-packet': ['drivers/dns'],
   zod: ['api', 'daemon'],
