@@ -35,8 +35,12 @@ export interface Directory {
   /** What this node itself holds under `id`. */
   local(id: Uint8Array): Promise<Uint8Array | null>
   setServer(server: boolean): Promise<void>
+  /** Where others reach this node, from now on; of the host part TCP is announced too, where it is listened on. */
+  announce(endpoints: readonly Endpoint[]): Promise<void>
   /** Connects to a node whose key and endpoint are known. @throws where it does not answer. */
   join(key: PublicKey, endpoint: Endpoint): Promise<void>
+  /** The nodes of the routing table, and where their connections lead. */
+  neighbours(): readonly { readonly key: PublicKey; readonly endpoint?: Endpoint }[]
   status(): DirectoryStatus
   stop(): Promise<void>
 }
