@@ -103,7 +103,9 @@ export class Boots {
   async #firstAnswer(state: State): Promise<{ at: Endpoint; pong: Pong } | 'does not answer' | 'cannot be resolved'> {
     const { channel, resolve } = this.#parts
     const { key, endpoint } = state.boot
-    const hosts = literal(endpoint) ? [endpoint.host] : await resolve(endpoint.host).catch(() => [])
+    const found = literal(endpoint) ? [endpoint.host] : await resolve(endpoint.host).catch(() => [])
+    // a link-local address has a zone, and so is none
+    const hosts = found.map(parseAddress).filter(host => host !== null)
     const tries = hosts.map(async host => {
       const at = { host, port: endpoint.port }
       state.at ??= at

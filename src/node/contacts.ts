@@ -55,10 +55,11 @@ export class Contacts {
   /** The members that have a path, by their keys; those that are gone are forgotten, new ones are looked for. */
   set(keys: readonly PublicKey[]): void {
     const wanted = new Set(keys)
-    for (const key of this.#contacts.keys()) {
+    for (const [key, { waiting }] of this.#contacts) {
       if (wanted.has(key)) continue
       this.#hunts.done(key)
       this.#contacts.delete(key)
+      for (const done of waiting) done()
     }
     for (const key of keys) {
       if (this.#contacts.has(key)) continue
@@ -130,7 +131,7 @@ export class Contacts {
 
   stop(): void {
     this.#timer?.cancel()
-    this.#contacts.clear()
+    this.set([])
   }
 
   #act(key: PublicKey, contact: Contact, outputs: readonly Output[]): void {

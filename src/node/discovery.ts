@@ -7,7 +7,6 @@
  *                          └──────── walk ◀────────┘
  */
 
-import { Failure } from '../base/failure.ts'
 import type { Address, Endpoint, Prefix } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import type { Time } from '../base/time.ts'
@@ -20,6 +19,7 @@ import type { ActualPeer } from '../drivers/wireguard/interface.ts'
 import type { Os } from '../os/index.ts'
 import { noTransaction } from '../protocol/control/message.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import { Allowance } from '../protocol/path/pace.ts'
 import { askReflectorsEvery } from '../protocol/path/reflexive.ts'
 import { type Boot, Boots } from './boots.ts'
 import { Contacts, pollEvery } from './contacts.ts'
@@ -30,6 +30,7 @@ import { Memory, type Store } from './memory.ts'
 import { OwnRecord } from './own-record.ts'
 import { Records } from './records.ts'
 import { Self } from './self.ts'
+import { SharedPort } from './shared-port.ts'
 import { Walk } from './walk.ts'
 
 export type DiscoveryParts = {
@@ -83,6 +84,8 @@ export type Wanted = {
 
 /** Records of strangers that a node keeps for others, each at most `recordLimit` bytes: 6 MB. */
 const guestLimit = 10_000
+/** New ones a second, and at once: each costs 2 ms of curve operations. */
+const strangers = { rate: 50, burst: 500 } as const
 /** Members that are asked where they see us. */
 const reflectors = 2
 
@@ -92,6 +95,7 @@ export class Discovery {
   readonly #records: Records
   /** Of others, who handed us theirs: whoever knows their key may ask for it. */
   readonly #guests: Records
+  readonly #strangers = new Allowance(strangers.burst, strangers.rate)
   readonly #own: OwnRecord
   readonly #memory: Memory
   readonly #channel: Channel
@@ -104,7 +108,7 @@ export class Discovery {
   /** What people ask. */
   readonly inquiry: Inquiry
   readonly #lan: Lan
-  #port: ControlPort | null = null
+  readonly #port: SharedPort
   #wanted: Wanted | null = null
   #trusted = new Set<PublicKey>()
   #timer: { cancel(): void } | null = null
@@ -126,7 +130,7 @@ export class Discovery {
     this.#own = new OwnRecord(os.crypto, os.random, identity.privateKey, namespace, this.#memory.sequence)
     this.#channel = new Channel({
       os,
-      port: { send: (bytes, to) => this.#port?.send(bytes, to) },
+      port: { send: (bytes, to) => this.#port.send(bytes, to) },
       privateKey: identity.privateKey,
       network,
       namespace,
@@ -144,6 +148,7 @@ export class Discovery {
       proved: endpoint => this.#channel.prove(endpoint),
     })
     const channel = this.#channel
+    this.#port = new SharedPort({ ...parts, receive: channel.receive })
     const answered = (key: PublicKey, endpoint: Endpoint, pong: Pong) => this.#answered(key, endpoint, pong)
     this.#boots = new Boots({
       ...{ clock, log, channel, warn, resolve: parts.resolve },
@@ -169,11 +174,15 @@ export class Discovery {
         parts.loadDirectory({
           ...{ streams: this.#streams, listenPort: this.#wanted!.listenPort, exempt, server, endpoints },
         }),
-      own: () => this.#own.value && { id: this.#records.place(identity.publicKey).id, value: this.#own.value },
+      own: () => {
+        // nobody may have answered for a day, and then nothing else renews it
+        if (this.#own.renew(clock.wall())) this.#signed()
+        return this.#own.value && { id: this.#records.place(identity.publicKey).id, value: this.#own.value }
+      },
     })
     const exempt = (key: PublicKey) => this.#trusted.has(key)
     this.#walk = new Walk({
-      ...{ clock, channel },
+      ...{ clock, log, channel },
       askable: () => [...this.#boots.endpoints(), ...this.#contacts.reached()],
       directory: () => this.#dht.get(),
       learn: (key, value) => this.#learn(key, value),
@@ -185,15 +194,8 @@ export class Discovery {
   }
 
   /** Shares the port. @throws a Failure where it cannot be shared, and must be */
-  async open(listenPort: number): Promise<void> {
-    const { openPort, portRequired, warn } = this.#parts
-    try {
-      this.#port = await openPort(listenPort, this.#channel.receive)
-      warn('control', null)
-    } catch (error) {
-      if (portRequired || !(error instanceof Failure)) throw error
-      warn('control', `${error.message}: members whose endpoint is not in the file cannot be found (${error.remedy})`)
-    }
+  open(listenPort: number): Promise<void> {
+    return this.#port.open(listenPort)
   }
 
   /** Looks for all members at once: first where they were last. */
@@ -212,11 +214,8 @@ export class Discovery {
   async update(wanted: Wanted): Promise<void> {
     if (this.#stopped) return
     const moved = wanted.listenPort !== this.#wanted?.listenPort
-    if (moved) {
-      await this.#port?.close()
-      this.#port = null
-      await this.open(wanted.listenPort)
-    }
+    await this.#port.move(wanted.listenPort)
+    if (this.#stopped) return
     this.#apply(wanted)
     if (moved) this.#moved()
   }
@@ -233,13 +232,14 @@ export class Discovery {
     await this.#dht.stop()
     this.#streams.close()
     this.#channel.close()
-    await this.#port?.close()
+    await this.#port.close()
   }
 
   #apply(wanted: Wanted): void {
     const before = new Set(this.#wanted?.members.map(({ key }) => key))
     this.#wanted = wanted
     this.#trusted = new Set([...wanted.members, ...wanted.boots].map(({ key }) => key))
+    for (const key of before) if (!this.#trusted.has(key)) this.#records.forget(key)
     this.#self.set(wanted)
     this.#contacts.set(wanted.members.map(({ key }) => key))
     this.#contacts.inputAll({ kind: 'network', surroundings: this.#self.surroundings() })
@@ -256,7 +256,9 @@ export class Discovery {
   /** A member that is new to us, but perhaps not to our memory. */
   #meet(key: PublicKey): void {
     const remembered = this.#memory.of(key)
-    if (remembered?.record) this.#learn(key, remembered.record)
+    const guest = this.#guests.get(key)
+    this.#guests.forget(key)
+    for (const value of [guest?.value, remembered?.record]) if (value) this.#learn(key, value)
     if (remembered) this.#contacts.input(key, { kind: 'cache', endpoints: remembered.endpoints })
     this.#contacts.input(key, { kind: 'wanted', urgent: false })
   }
@@ -278,6 +280,8 @@ export class Discovery {
 
   /** Somebody whom we asked has answered from where we asked. */
   #answered(key: PublicKey, endpoint: Endpoint, pong: Pong): void {
+    // the file may have lost it since we asked
+    if (this.#stopped || !this.#trusted.has(key)) return
     this.#self.seen(key, endpoint, pong)
     this.#parts.warn('clock', this.#self.clockProblem())
     this.#renewOwn()
@@ -292,9 +296,15 @@ export class Discovery {
     this.#dht.setServer(server, reason)
     const content = this.#self.content()
     if (!this.#own.update(content, this.#parts.os.clock.wall())) return
+    this.#signed()
     for (const { key, endpoint } of [...this.#boots.endpoints(), ...this.#contacts.reached()]) this.#hand(key, endpoint)
     this.#dht.announce(content.endpoints.map(({ endpoint }) => endpoint))
     this.#dht.publish()
+  }
+
+  /** Ours is a new one. Who asks for it finds it among the others; its number must not be used again. */
+  #signed(): void {
+    this.#records.learn(this.#parts.identity.publicKey, this.#own.value!, this.#parts.os.clock.wall())
     this.#memory.saveSoon()
   }
 
@@ -306,18 +316,18 @@ export class Discovery {
 
   /** The sender's own record. */
   #onRecord(key: PublicKey, value: Uint8Array): void {
-    if (this.#trusted.has(key)) this.#learn(key, value)
-    else this.#guests.learn(key, value, this.#parts.os.clock.wall())
+    const known = this.#trusted.has(key) || this.#guests.get(key)
+    if (known || this.#strangers.take(this.#parts.os.clock.now())) this.#learn(key, value)
+    else this.#guests.refuse('too many strangers')
   }
 
-  /** @returns whether it is a valid record of the key, be it new or not. */
-  #learn(key: PublicKey, value: Uint8Array): boolean {
+  #learn(key: PublicKey, value: Uint8Array): 'new' | 'known' | 'refused' {
     const records = this.#trusted.has(key) ? this.#records : this.#guests
     const { held, problem } = records.learn(key, value, this.#parts.os.clock.wall())
-    if (!held) return problem === 'known'
+    if (!held) return problem === 'known' || problem === 'older' ? 'known' : 'refused'
     this.#contacts.input(key, { kind: 'record', endpoints: held.record.endpoints })
     if (this.#contacts.has(key)) this.#memory.saveSoon()
-    return true
+    return 'new'
   }
 
   async #answerFind(id: Uint8Array): Promise<Uint8Array | null> {
@@ -326,8 +336,7 @@ export class Discovery {
   }
 
   async #lookUp(key: PublicKey): Promise<void> {
-    const { id } = this.#records.place(key)
-    await this.#walk.find(key, id, false).catch(error => this.#parts.log.debug('look-up', { error: String(error) }))
+    await this.#walk.find(key, this.#records.place(key).id, false)
     const held = this.#records.get(key)
     this.#contacts.input(key, held ? { kind: 'record', endpoints: held.record.endpoints } : { kind: 'no record' })
   }
@@ -335,7 +344,10 @@ export class Discovery {
   #poll(): void {
     const { clock } = this.#parts.os
     this.#timer = clock.at(clock.now() + pollEvery, async () => {
-      this.#contacts.tunnels(await this.#parts.tunnels())
+      await this.#parts.tunnels().then(
+        peers => this.#contacts.tunnels(peers),
+        error => this.#parts.log.debug('cannot ask WireGuard', { error: String(error) }),
+      )
       if (clock.now() - this.#reflectedAt >= askReflectorsEvery) this.#askReflectors()
       if (!this.#stopped) this.#poll()
     })
@@ -352,17 +364,14 @@ export class Discovery {
   }
 
   status() {
+    const port = this.#port.current
     return {
       directory: this.#dht.status(),
-      control: this.#port && {
-        backend: this.#port.backend,
-        received: this.#port.counters.received,
-        sent: this.#port.counters.sent,
-        dropped: {
-          ...this.#port.counters.dropped,
-          ...this.#channel.counters.dropped,
-          ...this.#streams.counters.dropped,
-        },
+      control: port && {
+        backend: port.backend,
+        received: port.counters.received,
+        sent: port.counters.sent,
+        dropped: { ...port.counters.dropped, ...this.#channel.counters.dropped, ...this.#streams.counters.dropped },
       },
       ...this.#self.content(),
     }

@@ -87,8 +87,11 @@ export class Inquiry {
     return this.#parts.contacts.machine(key)?.view() ?? null
   }
 
-  /** Records of members that were refused, by reason. */
+  /** Records that were refused, by reason. */
   refused(): Readonly<Record<string, number>> {
-    return this.#parts.records.refused
+    const { records, guests } = this.#parts
+    const all = { ...records.refused }
+    for (const [reason, count] of Object.entries(guests.refused)) all[reason] = (all[reason] ?? 0) + count
+    return all
   }
 }

@@ -64,9 +64,9 @@ export class Records {
     if (opened.ok === undefined) {
       // strangers shall not fill the tables with what is no record
       if (!before) this.forget(key)
-      return this.#refuse(opened.problem)
+      return this.refuse(opened.problem)
     }
-    if (before && before.record.sequence >= opened.ok.sequence) return this.#refuse('older')
+    if (before && before.record.sequence >= opened.ok.sequence) return this.refuse('older')
     const held = { record: opened.ok, value }
     this.#keep(key, held)
     return { held }
@@ -93,7 +93,8 @@ export class Records {
     this.#places.delete(key)
   }
 
-  #refuse(problem: string): Learnt {
+  /** Counts. */
+  refuse(problem: string): Learnt {
     this.refused[problem] = (this.refused[problem] ?? 0) + 1
     return { problem }
   }

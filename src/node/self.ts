@@ -35,6 +35,8 @@ export class Self {
   }
 
   set(wanted: Wanted): void {
+    // what others saw was the old port
+    if (wanted.listenPort !== this.#wanted.listenPort) this.#reflexive.clear()
     this.#wanted = wanted
     this.#around = this.#look()
   }
@@ -53,9 +55,10 @@ export class Self {
   }
 
   /** A node that we asked has told where it saw us. */
-  seen(reflector: PublicKey, from: Endpoint, { observed, clock }: Pong): void {
-    const { now, wall } = this.#os.clock
-    this.#reflexive.observe({ reflector, address: from.host, observed, clockAhead: clock - wall(), at: now() })
+  seen(reflector: PublicKey, from: Endpoint, { observed, clock: theirs }: Pong): void {
+    const { clock } = this.#os
+    const clockAhead = theirs - clock.wall()
+    this.#reflexive.observe({ reflector, address: from.host, observed, clockAhead, at: clock.now() })
   }
 
   content(): Content {

@@ -5,6 +5,7 @@
 
 import type { Endpoint } from '../base/ip.ts'
 import { formatEndpoint } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
 import type { Time } from '../base/time.ts'
 import type { Channel } from '../drivers/control/channel.ts'
 import type { Directory } from '../drivers/dht/directory.ts'
@@ -22,13 +23,14 @@ export type Step = {
 
 export type WalkParts = {
   readonly clock: Clock
+  readonly log: Logger
   readonly channel: Pick<Channel, 'find'>
   /** Nodes that answer, or may: boot nodes first, then members with a path. */
   readonly askable: () => readonly { key: PublicKey; endpoint: Endpoint }[]
   /** `null` where the DHT cannot be had. */
   readonly directory: () => Promise<Directory | null>
-  /** Checks and keeps. Says whether the value was a valid record of the key. */
-  readonly learn: (key: PublicKey, value: Uint8Array) => boolean
+  /** Checks and keeps. `known`: a valid record, and no newer than the one that is held. */
+  readonly learn: (key: PublicKey, value: Uint8Array) => 'new' | 'known' | 'refused'
 }
 
 /** How many nodes are asked by control packets: each answer is a whole record. */
@@ -49,7 +51,9 @@ export class Walk {
 
   /**
    * Looks for the record of `key`; what it finds has gone through `learn` when this ends.
-   * @param thorough walk the DHT also where a control packet has brought a record
+   * What is known already is not found: it is looked for because that did not lead there.
+   *
+   * @param thorough walk the DHT also where a control packet has brought a newer record
    */
   async find(
     key: PublicKey,
@@ -60,16 +64,25 @@ export class Walk {
     const { clock } = this.#parts
     const start = clock.now()
     const step = (fields: Omit<Step, 'after'>) => onStep({ ...fields, after: clock.now() - start })
-    let found = false
+    let fresh = false
     const take = (value: Uint8Array) => {
-      const valid = this.#parts.learn(key, value)
-      found ||= valid
-      return valid
+      const learnt = this.#parts.learn(key, value)
+      fresh ||= learnt === 'new'
+      return learnt !== 'refused'
     }
     const asked = this.#ask(key, id, take, step)
-    if (!thorough) await Promise.race([asked, new Promise<void>(done => clock.at(start + headStart, done))])
-    if (!found || thorough) await this.#walk(id, take, step)
+    if (!thorough) await this.#within(headStart, asked)
+    if (!fresh || thorough) await this.#walk(id, take, step)
     await asked
+  }
+
+  /** Waits for something, but no longer than that. */
+  async #within(time: Time, something: Promise<unknown>): Promise<void> {
+    const { clock } = this.#parts
+    const { promise: over, resolve } = Promise.withResolvers<void>()
+    const limit = clock.at(clock.now() + time, resolve)
+    await Promise.race([something, over])
+    limit.cancel()
   }
 
   async #ask(
@@ -96,20 +109,23 @@ export class Walk {
     take: (value: Uint8Array) => boolean,
     step: (fields: Omit<Step, 'after'>) => void,
   ): Promise<void> {
-    const directory = await this.#parts.directory()
-    if (!directory) return
-    const { clock } = this.#parts
+    const { clock, log } = this.#parts
     const enough = new AbortController()
+    const over = new Promise<null>(done => enough.signal.addEventListener('abort', () => done(null)))
     const limit = clock.at(clock.now() + walkTime, () => enough.abort())
-    let values = 0
+    const options = {
+      signal: enough.signal,
+      onStep: ({ after: _, ...rest }: Omit<Step, 'via'>) => step({ via: 'directory', ...rest }),
+    }
     try {
-      const options = {
-        signal: enough.signal,
-        onStep: ({ after: _, ...rest }: Omit<Step, 'via'>) => step({ via: 'directory', ...rest }),
-      }
-      for await (const value of directory.find(id, options)) {
+      const directory = await Promise.race([this.#parts.directory(), over])
+      let values = 0
+      for await (const value of directory?.find(id, options) ?? []) {
         if (take(value) && ++values === enoughValues) break
       }
+    } catch (error) {
+      // what others answer counts all the same
+      log.debug('walk', { error: String(error) })
     } finally {
       limit.cancel()
     }

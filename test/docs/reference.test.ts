@@ -84,7 +84,8 @@ function complaint([name, ...words]: string[]): string | null {
   for (const word of keywordsToFlags(words, flags)) {
     if (word === '--help' || word === '-h' || chars.includes(word)) continue
     const [flag, value] = word.replace(/^--/, '').split('=')
-    if (!word.startsWith('-')) files++
+    // `-` alone is standard input
+    if (word === '-' || !word.startsWith('-')) files++
     else if (!word.startsWith('--') || !Object.hasOwn(flags, flag!)) return `wh ${name} has no ${word}`
     else if ((flags[flag!]!.type === 'option') !== (value !== undefined)) return `wh ${name}: value of ${word}`
   }

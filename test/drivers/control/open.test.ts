@@ -220,10 +220,8 @@ test('packets that arrived and were not heard bring the tap, once', async () => 
   const port = await it.port()
   const counted = (arrived: number, heard: number) => {
     it.timers.pop()!()
-    assert.deepEqual(it.written.slice(-2), [
-      'list counter inet wh_40000 arrived\n',
-      'list counter inet wh_40000 heard\n',
-    ])
+    // one line, and always the same: nft -i keeps a history of different ones
+    assert.equal(it.written.at(-1), 'list counter inet wh_40000 arrived; list counter inet wh_40000 heard\n')
     for (const line of ['	counter arrived {', `		packets ${arrived} bytes 9`]) it.says(line)
     for (const line of ['	counter heard {', `		packets ${heard} bytes 9`]) it.says(line)
   }
