@@ -19,7 +19,7 @@ export const targetFlags = {
 
 /** The network that was named; else the one that has such a member; else the only one there is. */
 export async function networkOf(name: string, given: string | undefined): Promise<Running> {
-  if (given !== undefined) return select(given)[0]!
+  if (given !== undefined && given !== 'all') return select(given)[0]!
   const all = allNetworks()
   if (all.length === 0) throw notRunning('no network is up')
   if (all.length === 1) return all[0]!

@@ -12,7 +12,7 @@ import type { Clock } from '../os/clock.ts'
 import type { Random } from '../os/random.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Surroundings } from '../protocol/path/candidate.ts'
-import type { Input, Output } from '../protocol/path/events.ts'
+import type { Input, Output, UseReason } from '../protocol/path/events.ts'
 import { Hunts } from '../protocol/path/hunts.ts'
 import { Peer } from '../protocol/path/peer.ts'
 
@@ -22,7 +22,7 @@ export type ContactsParts = {
   readonly log: Logger
   readonly channel: Pick<Channel, 'ping'>
   /** Points WireGuard's peer there. */
-  readonly use: (key: PublicKey, endpoint: Endpoint) => void
+  readonly use: (key: PublicKey, endpoint: Endpoint, because: UseReason) => void
   /** Looks for a record; `learnt` or `noRecord` is called in the end. */
   readonly lookUp: (key: PublicKey) => void
   /** A member has answered from there. */
@@ -146,7 +146,7 @@ export class Contacts {
             endpoint: formatEndpoint(output.endpoint),
             reason: output.because,
           })
-          this.#parts.use(key, output.endpoint)
+          this.#parts.use(key, output.endpoint, output.because)
           break
         case 'look up':
           this.#parts.lookUp(key)

@@ -26,6 +26,8 @@ export type DhtParts = {
 
 /** The peers of our first tunnels come first: loading takes 0.3 s of a core. */
 const loadAfter = 1.5 * second
+/** The soonest. */
+const grace = 300
 /** Nodes come and go; a value must find those that are nearest now. */
 const republishEvery = 30 * minute
 /** A first publication reaches whoever is connected by then. It is repeated soon, and then with growing pauses. */
@@ -45,6 +47,7 @@ export class Dht {
   readonly #parts: DhtParts
   #loading: Promise<Directory | null> | null = null
   #directory: Directory | null = null
+  #notBefore: Time = 0
   #loadTimer: { cancel(): void } | null = null
   #loadPause: Time = firstPause
   /** Why there is none. */
@@ -64,6 +67,8 @@ export class Dht {
   }
 
   start(): void {
+    const { clock } = this.#parts
+    this.#notBefore = clock.now() + grace
     if (!this.#loading) this.#loadIn(loadAfter)
   }
 
@@ -85,12 +90,19 @@ export class Dht {
     })
   }
 
+  /** Whoever asks at the very start waits until the node is up: loading holds everything else up. */
+  async #grace(): Promise<void> {
+    const { clock } = this.#parts
+    if (clock.now() < this.#notBefore) await new Promise<void>(done => clock.at(this.#notBefore, done))
+  }
+
   async #load(): Promise<Directory | null> {
     const { load, warn } = this.#parts
     const { server } = this.#mode
     const endpoints = this.#endpoints
     this.#absence = 'loading'
     try {
+      await this.#grace()
       const directory = await load(server, endpoints)
       if (this.#stopped) {
         await this.#end(directory)

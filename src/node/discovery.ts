@@ -19,6 +19,7 @@ import type { ActualPeer } from '../drivers/wireguard/interface.ts'
 import type { Os } from '../os/index.ts'
 import { noTransaction } from '../protocol/control/message.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import type { UseReason } from '../protocol/path/events.ts'
 import { Allowance } from '../protocol/path/pace.ts'
 import { askReflectorsEvery } from '../protocol/path/reflexive.ts'
 import { type Boot, Boots } from './boots.ts'
@@ -48,7 +49,7 @@ export type DiscoveryParts = {
   /** Addresses of a name outside of the overlay. */
   readonly resolve: (host: string) => Promise<readonly Address[]>
   /** Points WireGuard's peer there. */
-  readonly use: (key: PublicKey, endpoint: Endpoint) => void
+  readonly use: (key: PublicKey, endpoint: Endpoint, because: UseReason) => void
   /** What WireGuard says of its peers now. */
   readonly tunnels: () => Promise<readonly ActualPeer[]>
   /** @param message `null`: it is well again */
@@ -86,6 +87,11 @@ export type Wanted = {
 const guestLimit = 10_000
 /** New ones a second, and at once: each costs 2 ms of curve operations. */
 const strangers = { rate: 50, burst: 500 } as const
+/**
+ * What we learn of ourselves comes in pieces, and each piece would make a record. The first one waits so long, too: signing prepares a
+ * table for 25 ms, and the first tunnels need none.
+ */
+const renewAfter = 200
 /** Members that are asked where they see us. */
 const reflectors = 2
 
@@ -112,6 +118,7 @@ export class Discovery {
   #wanted: Wanted | null = null
   #trusted = new Set<PublicKey>()
   #timer: { cancel(): void } | null = null
+  #renewing: { cancel(): void } | null = null
   #reflectedAt: Time = 0
   #watch: { close(): void } | null = null
   #stopped = false
@@ -224,6 +231,7 @@ export class Discovery {
     if (this.#stopped) return
     this.#stopped = true
     this.#timer?.cancel()
+    this.#renewing?.cancel()
     this.#watch?.close()
     this.#lan.close()
     this.#boots.stop()
@@ -250,7 +258,7 @@ export class Discovery {
       this.#contacts.input(key, { kind: 'file', endpoints })
       if (!before.has(key)) this.#meet(key)
     }
-    this.#renewOwn()
+    this.#renewSoon()
   }
 
   /** A member that is new to us, but perhaps not to our memory. */
@@ -275,6 +283,7 @@ export class Discovery {
     this.#contacts.inputAll({ kind: 'network', surroundings: this.#self.surroundings(), moved: true })
     this.#boots.again()
     this.#lan.be(this.#self.links(), this.#wanted!.listenPort)
+    // who gets it knows at once that the old place is none any more
     this.#renewOwn()
   }
 
@@ -284,13 +293,21 @@ export class Discovery {
     if (this.#stopped || !this.#trusted.has(key)) return
     this.#self.seen(key, endpoint, pong)
     this.#parts.warn('clock', this.#self.clockProblem())
-    this.#renewOwn()
+    this.#renewSoon()
     this.#hand(key, endpoint)
     if (this.#contacts.has(key)) this.#memory.saw(key, endpoint)
     this.#dht.join(key, endpoint)
   }
 
   /** What we know of ourselves, as a record. Where it is a new one, everybody we talk to gets it. */
+  #renewSoon(): void {
+    const { clock } = this.#parts.os
+    this.#renewing ??= clock.at(clock.now() + renewAfter, () => {
+      this.#renewing = null
+      this.#renewOwn()
+    })
+  }
+
   #renewOwn(): void {
     const { server, reason } = this.#self.reachable()
     this.#dht.setServer(server, reason)

@@ -22,6 +22,7 @@ import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
+import type { UseReason } from '../protocol/path/events.ts'
 import { changes } from './changes.ts'
 import {
   type Choices,
@@ -98,7 +99,7 @@ export class Node {
       namespace: network.namespace,
       workbit: network.workbit,
       resolve: host => this.#outside(host),
-      use: (key, endpoint) => void this.#use(key, endpoint),
+      use: (key, endpoint, because) => void this.#use(key, endpoint, because),
       tunnels: async () => (this.#desired.interface ? parts.wireguard.peers(choices.interfaceName) : []),
       warn,
       called: key => this.#desired.members.find(member => member.key === key)?.hostname ?? `${key.slice(0, 10)}…`,
@@ -214,7 +215,9 @@ export class Node {
   }
 
   /** A path machine has chosen. */
-  #use(key: PublicKey, endpoint: Endpoint): Promise<void> {
+  #use(key: PublicKey, endpoint: Endpoint, because: UseReason): Promise<void> {
+    // that is what it was given when the interface was made
+    if (because === 'the file says so' && this.#given.get(key) === formatEndpoint(endpoint)) return Promise.resolve()
     return this.#exclusively(async () => {
       const { self, interface: wanted } = this.#desired
       const peer = wanted?.peers.find(each => each.key === key)

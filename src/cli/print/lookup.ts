@@ -23,12 +23,19 @@ export function printLookup({ record, steps, took, ...peer }: AnswerOf<'lookup'>
     step.endpoint ?? '',
     words[step.answered],
   ])
-  const lines = walk.length === 0 ? ['nobody to ask: no boot node or member is known yet'] : table(walk)
-  if (!record) return [...lines, `no record of ${calledPeer(peer)} found (${milliseconds(took)})`].join('\n')
+  const lines = walk.length === 0 ? [] : table(walk)
+  if (!record) {
+    const nobody = walk.length === 0 ? ['nobody to ask: no boot node or member is known yet'] : lines
+    return [...nobody, `no record of ${calledPeer(peer)} found (${milliseconds(took)})`].join('\n')
+  }
+  // others were asked, too, and some may be dead: that took longer
+  const first = steps.find(({ answered }) => answered === 'value')?.after ?? took
+  const left = record.expires - now
+  const valid = left > 0 ? `valid for ${duration(left)}` : 'expired'
   return [
     ...lines,
-    `${calledPeer(peer)}: found in ${milliseconds(took)}`,
-    ...table(record.endpoints.map(({ kind, endpoint }) => ['', kind, endpoint])),
-    `  NAT ${record.nat}, record ${record.sequence}, valid for ${duration(record.expires - now)}`,
+    `${calledPeer(peer)}: found in ${milliseconds(first)}`,
+    ...(record.endpoints.length === 0 ? [] : table(record.endpoints.map(({ kind, endpoint }) => ['', kind, endpoint]))),
+    `  NAT ${record.nat}, record ${record.sequence}, ${valid}`,
   ].join('\n')
 }

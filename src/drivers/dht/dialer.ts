@@ -24,6 +24,8 @@ const atOnce = 32
 const addressesOfPeer = 8
 
 export type DialerParts = {
+  /** Ourselves: answers name us too, and nobody is reached by dialling himself. */
+  readonly self: PeerId
   readonly clock: Clock
   readonly gate: Gate
   /** One attempt, with the handshakes. */
@@ -54,7 +56,8 @@ export class Dialer {
    * @throws {DialFailed} with the reasons of all attempts, or the signal's reason; the attempts go on for others
    */
   async dial(peer: PeerId, given?: readonly Multiaddr[], signal?: AbortSignal): Promise<Connection> {
-    const { gate, addressesOf } = this.#parts
+    const { gate, addressesOf, self } = this.#parts
+    if (peer.equals(self)) throw new DialFailed('this node itself')
     if (!gate.admits(peer, 'dial')) throw new DialFailed('too little work')
     const addresses = (given ?? (await addressesOf(peer)))
       .filter(address => gate.allows(address))

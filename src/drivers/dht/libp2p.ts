@@ -143,6 +143,7 @@ class LibP2pDirectory implements Directory {
   async start({ transportManager, connectionManager }: Components): Promise<void> {
     const { node, gate, announced, options } = this.#parts
     const dialer = new Dialer({
+      self: node.peerId,
       clock: options.os.clock,
       gate,
       attempt: (address, signal) => transportManager.dial(address, { signal }),

@@ -11,7 +11,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Address, Endpoint } from '../../base/ip.ts'
 import type { Logger } from '../../base/log.ts'
-import { hour, second } from '../../base/time.ts'
+import { hour, minute, second } from '../../base/time.ts'
 import type { Os } from '../../os/index.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
 import { formatPeerAddress, isLoopback } from './address.ts'
@@ -110,7 +110,8 @@ export function settings(
       reconnectRetries: 2,
       resolvers: {},
     },
-    connectionMonitor: { pingInterval: 30 * second, pingTimeout: { minTimeout: 5 * second, maxTimeout: 15 * second } },
+    // just below the 5 min after which a silent stream ends by itself; who is dead shows when he is asked
+    connectionMonitor: { pingInterval: 4 * minute, pingTimeout: { minTimeout: 5 * second, maxTimeout: 15 * second } },
     peerStore: { maxAddressAge: 7 * 24 * hour, maxPeerAge: 7 * 24 * hour },
     nodeInfo: { name: 'wirehub', version: '1', userAgent: 'wirehub' },
   }

@@ -98,7 +98,7 @@ export class Reflexive {
     return [...this.#observations.values()].filter(({ at }) => now - at <= observationLife)
   }
 
-  /** Who was seen where, by how many reflector addresses; the most votes first, then the latest. */
+  /** Who was seen where, by how many reflector addresses; the most votes first. */
   #votes(family: Family, around: Surroundings, now: Time): { endpoint: Endpoint; addresses: Set<Address>; at: Time }[] {
     const votes = new Map<string, { endpoint: Endpoint; addresses: Set<Address>; at: Time }>()
     for (const { address, observed, at } of this.#current(now)) {
@@ -110,7 +110,9 @@ export class Reflexive {
       vote.at = Math.max(vote.at, at)
       votes.set(text, vote)
     }
-    return [...votes.values()].sort((a, b) => b.addresses.size - a.addresses.size || b.at - a.at)
+    // in an order that time does not change, or each word behind a hard NAT would make a new record
+    const text = ({ endpoint }: { endpoint: Endpoint }) => formatEndpoint(endpoint)
+    return [...votes.values()].sort((a, b) => b.addresses.size - a.addresses.size || (text(a) < text(b) ? -1 : 1))
   }
 }
 
