@@ -15,20 +15,22 @@ const target = '10.0.42.3'
 const script = `
 now() { date +%s%3N; }
 echo "$(now) start"
-${bin} up ${file} >/dev/null 2>&1 && echo "$(now) ready" &
+WH_DEBUG=1 ${bin} up ${file} >/dev/null 2>&1 && echo "$(now) ready" &
 until ping -n -c 1 -W 0.05 -q ${target} >/dev/null 2>&1; do sleep 0.01; done
 echo "$(now) reply"
 wait
+grep -o 'phases=.*' /var/log/wirehub/test.log | tail -n 1
 grep ' path member=b.test ' /var/log/wirehub/test.log | tail -n 1 | cut -d' ' -f1 | date -f - '+%s%3N path'
 `
 
-type Phases = { readonly ready: number; readonly path: number; readonly reply: number }
+type Phases = { readonly ready: number; readonly path: number; readonly reply: number; readonly phases: string }
 
 async function contact(host: Host): Promise<Phases> {
   const out = await host.ok(['sh', '-c', script], { timeout: 60_000 })
   const times = new Map(out.split('\n').map(line => [line.split(' ')[1], Number(line.split(' ')[0])]))
   const since = (what: string) => times.get(what)! - times.get('start')!
-  return { ready: since('ready'), path: since('path'), reply: since('reply') }
+  const phases = /^phases="(.*)"$/m.exec(out)?.[1] ?? ''
+  return { ready: since('ready'), path: since('path'), reply: since('reply'), phases }
 }
 
 /** The least that any program could do: the same interface, and the endpoint known. */
@@ -65,6 +67,7 @@ function table(name: string, phases: readonly Phases[]): void {
     '  endpoint found and set',
     phases.map(({ path }) => path),
   )
+  console.log(`  the daemon of the last run: ${phases.at(-1)!.phases}`)
 }
 
 export async function run(): Promise<void> {
