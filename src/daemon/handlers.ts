@@ -68,7 +68,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       ...(control ? { control } : {}),
       nat,
       endpoints: endpoints.map(formatKind),
-      members: reportMembers(desired, actual, os.clock.wall()),
+      members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key)?.state),
       warnings: [...prepared.notes, ...snapshot.warnings],
     }
   }
@@ -83,6 +83,12 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     throw new Failure(`${name} is no member of ${prepared.network.name}, and no public key`, {
       remedy: 'wh show lists the members',
     })
+  }
+
+  async function otherOf(name: string) {
+    const target = await targetOf(name)
+    if (target.key === identity.publicKey) throw new Failure(`${name} is this node itself`)
+    return target
   }
 
   return {
@@ -135,7 +141,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     },
 
     async ping({ name }) {
-      const { key, hostname } = await targetOf(name)
+      const { key, hostname } = await otherOf(name)
       const { answer, tried } = await inquiry.ping(key)
       return {
         key,
@@ -155,8 +161,10 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
         throw new Failure(`${name} is ${member ? 'this node itself' : 'no member, and so has no tunnel'}`)
       }
       const began = os.clock.now()
-      const endpoint = await inquiry.reach(key, patience)
-      const carries = endpoint !== null && (await answers(member, began))
+      const path = await inquiry.reach(key, patience)
+      const carries = path !== null && (await answers(member, began))
+      // a path that was good a moment ago is not one that is good now
+      const endpoint = carries ? path : ((await inquiry.ping(key)).answer?.endpoint ?? null)
       return {
         key,
         ...(hostname === undefined ? {} : { hostname }),
@@ -167,7 +175,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     },
 
     async forget({ name }) {
-      const { key, hostname } = await targetOf(name)
+      const { key, hostname } = await otherOf(name)
       return {
         key,
         ...(hostname === undefined ? {} : { hostname }),

@@ -29,6 +29,8 @@ type State = {
   readonly boot: Boot
   pause: Time
   at: Endpoint | null
+  /** It did not answer the last time it was asked. */
+  silent: boolean
   timer: { cancel(): void } | null
   /** The question under way; an older one has no say any more. */
   round: number
@@ -53,7 +55,7 @@ export class Boots {
     }
     for (const [id, boot] of wanted) {
       if (this.#states.has(id)) continue
-      const state: State = { boot, pause: firstPause, at: literal(boot.endpoint), timer: null, round: 0 }
+      const state: State = { boot, pause: firstPause, at: literal(boot.endpoint), silent: false, timer: null, round: 0 }
       this.#states.set(id, state)
       void this.#ask(id, state)
     }
@@ -68,9 +70,11 @@ export class Boots {
     }
   }
 
-  /** Where they are, as far as is known now. */
+  /** Where they are, as far as is known now. The silent ones only where there is no other: whoever asks them waits in vain. */
   endpoints(): Boot[] {
-    return [...this.#states.values()].flatMap(({ boot, at }) => (at ? [{ key: boot.key, endpoint: at }] : []))
+    const known = [...this.#states.values()].filter(({ at }) => at !== null)
+    const speaking = known.filter(({ silent }) => !silent)
+    return (speaking.length > 0 ? speaking : known).map(({ boot, at }) => ({ key: boot.key, endpoint: at! }))
   }
 
   stop(): void {
@@ -86,6 +90,7 @@ export class Boots {
     if (this.#states.get(id) !== state || state.round !== round) return
     const { clock, warn, answered } = this.#parts
     const pong = typeof found === 'string' ? null : found.pong
+    state.silent = pong === null
     if (typeof found === 'string') {
       warn(id, `boot node ${boot.key.slice(0, 10)}… at ${formatEndpoint(boot.endpoint)} ${found}; trying again`)
     } else {

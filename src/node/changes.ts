@@ -1,7 +1,7 @@
 /** What a changed file changed, in words for people. Pure. */
 
 import { formatEndpoint } from '../base/ip.ts'
-import type { Member } from '../protocol/network/types.ts'
+import type { Member, Network } from '../protocol/network/types.ts'
 import type { Desired } from './desired.ts'
 
 const called = (member: Member) => member.hostname ?? `${member.key.slice(0, 10)}…`
@@ -29,4 +29,19 @@ export function changes(before: Desired, after: Desired): string[] {
     else if (different.length > 0) lines.push(`changed ${called(member)}: ${different.join(', ')}`)
   }
   return lines
+}
+
+/** The same of boot nodes, which have no name and no address inside. */
+export function bootChanges(before: Network, after: Network): string[] {
+  const linesOf = ({ nodes }: Network) =>
+    new Set(
+      nodes.flatMap(({ role, key, endpoint }) =>
+        role === 'boot' && endpoint ? [`boot ${key.slice(0, 10)}… ${formatEndpoint(endpoint)}`] : [],
+      ),
+    )
+  const [was, is] = [linesOf(before), linesOf(after)]
+  return [
+    ...[...was].filter(line => !is.has(line)).map(line => `removed ${line}`),
+    ...[...is].filter(line => !was.has(line)).map(line => `added ${line}`),
+  ]
 }

@@ -7,7 +7,7 @@
  *                          └──────── walk ◀────────┘
  */
 
-import type { Address, Endpoint, Prefix } from '../base/ip.ts'
+import type { Address, Endpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import type { Time } from '../base/time.ts'
 import { Channel, type Pong } from '../drivers/control/channel.ts'
@@ -33,6 +33,7 @@ import { Records } from './records.ts'
 import { Self } from './self.ts'
 import { SharedPort } from './shared-port.ts'
 import { Walk } from './walk.ts'
+import type { DirectoryLink, Wanted } from './wanted.ts'
 
 export type DiscoveryParts = {
   readonly os: Pick<Os, 'clock' | 'random' | 'crypto' | 'links' | 'multicast'>
@@ -56,31 +57,6 @@ export type DiscoveryParts = {
   readonly warn: (topic: string, message: string | null) => void
   /** How the log names a member. */
   readonly called: (key: PublicKey) => string
-}
-
-/** What the directory needs of us. */
-export type DirectoryLink = {
-  readonly streams: Streams
-  readonly listenPort: number
-  /** Hold records for others from the start. */
-  readonly server: boolean
-  /** Where others reach this node. */
-  readonly endpoints: readonly Endpoint[]
-  /** Named in the file: needs no work. */
-  readonly exempt: (key: PublicKey) => boolean
-}
-
-/** What the file and the machine say, and discovery has to serve. */
-export type Wanted = {
-  readonly listenPort: number
-  /** `null` on a helper. */
-  readonly interfaceName: string | null
-  readonly overlays: readonly Prefix[]
-  readonly boots: readonly Boot[]
-  /** Members that have a tunnel: all but ourselves and aliases. Their endpoints by the file, names looked up. */
-  readonly members: readonly { readonly key: PublicKey; readonly endpoints: readonly Endpoint[] }[]
-  /** Ours, by the file. */
-  readonly ownEndpoints: readonly Endpoint[]
 }
 
 /** Records of strangers that a node keeps for others, each at most `recordLimit` bytes: 6 MB. */
@@ -159,7 +135,10 @@ export class Discovery {
     const answered = (key: PublicKey, endpoint: Endpoint, pong: Pong) => this.#answered(key, endpoint, pong)
     this.#boots = new Boots({
       ...{ clock, log, channel, warn, resolve: parts.resolve },
-      answered: ({ key, endpoint }, pong) => answered(key, endpoint, pong),
+      answered: (boot, pong) => {
+        answered(boot.key, boot.endpoint, pong)
+        void this.#outbid(boot)
+      },
     })
     this.#self = new Self(os)
     this.#lan = new Lan({
@@ -180,6 +159,7 @@ export class Discovery {
       load: (server, endpoints) =>
         parts.loadDirectory({
           ...{ streams: this.#streams, listenPort: this.#wanted!.listenPort, exempt, server, endpoints },
+          warn: message => warn('dht port', message),
         }),
       own: () => {
         // nobody may have answered for a day, and then nothing else renews it
@@ -317,6 +297,23 @@ export class Discovery {
     for (const { key, endpoint } of [...this.#boots.endpoints(), ...this.#contacts.reached()]) this.#hand(key, endpoint)
     this.#dht.announce(content.endpoints.map(({ endpoint }) => endpoint))
     this.#dht.publish()
+  }
+
+  /**
+   * A boot node may hold a record of ours with a higher number than we know of: this node lost its memory after its clock had been
+   * ahead, or another node has our key. Nobody would take ours, so ours goes above it.
+   */
+  async #outbid({ key, endpoint }: Boot): Promise<void> {
+    const { publicKey } = this.#parts.identity
+    const value = this.#own.value && (await this.#channel.find(key, endpoint, this.#records.place(publicKey).id))
+    if (!value || value.length === 0 || this.#stopped) return
+    const { held } = this.#records.learn(publicKey, value, this.#parts.os.clock.wall())
+    if (!held) return
+    this.#parts.log.warn('others hold a newer record of this node: signing above it', {
+      sequence: held.record.sequence,
+    })
+    this.#own.outbid(held.record.sequence)
+    this.#renewOwn()
   }
 
   /** Ours is a new one. Who asks for it finds it among the others; its number must not be used again. */

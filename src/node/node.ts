@@ -23,7 +23,7 @@ import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 import type { UseReason } from '../protocol/path/events.ts'
-import { changes } from './changes.ts'
+import { bootChanges, changes } from './changes.ts'
 import {
   type Choices,
   type Desired,
@@ -33,8 +33,9 @@ import {
   namesToLookUp,
   prefixesOf,
 } from './desired.ts'
-import { Discovery, type DiscoveryParts, type Wanted } from './discovery.ts'
+import { Discovery, type DiscoveryParts } from './discovery.ts'
 import { Names } from './names.ts'
+import type { Wanted } from './wanted.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
@@ -150,7 +151,7 @@ export class Node {
         await this.#names.update(network, before, this.#desired)
         await this.discovery.update(this.#wanted())
         void this.#lookUpInBackground()
-        return { changes: changes(before, this.#desired), steps }
+        return { changes: [...bootChanges(networkBefore, network), ...changes(before, this.#desired)], steps }
       } catch (error) {
         // all of the file or nothing: what runs is what `show` says, and what the next refresh keeps
         this.#network = networkBefore
@@ -242,11 +243,16 @@ export class Node {
     return hosts.map(host => ({ host, port: endpoint.port }))
   }
 
+  /** Where the file tells others that we are, be it on a member's line or a boot node's. */
+  #ownEntry() {
+    return this.#network.nodes.find(node => node.key === this.#identity.publicKey && node.endpoint)
+  }
+
   /** What discovery has to serve now. */
   #wanted(): Wanted {
     const { self, members: all } = this.#desired
     const own = this.#identity.publicKey
-    const entry = this.#network.nodes.find(node => node.key === own && node.endpoint)
+    const entry = this.#ownEntry()
     return {
       listenPort: this.#port(),
       overlays: prefixesOf(this.#network),
@@ -331,14 +337,17 @@ export class Node {
 
   /** Looks up the names of endpoints and applies what has changed. A name that does not resolve now keeps its last address. */
   async #lookUp(): Promise<void> {
-    const names = namesToLookUp(this.#desired.members, null)
+    const entry = this.#ownEntry()
+    const own = entry?.endpoint && parseAddress(entry.endpoint.host) === null ? [entry.endpoint.host] : []
+    const names = [...new Set([...namesToLookUp(this.#desired.members, null), ...own])]
     let moved = false
     await Promise.all(
       names.map(async name => {
         const found = await this.#outside(name)
-        const own = this.#desired.self?.endpoint?.host === name
         if (found.length === 0) {
-          return own ? undefined : this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
+          return own.includes(name)
+            ? undefined
+            : this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
         }
         this.#warn(name, null)
         // the path machine tries all; before it has an answer, the first is taken, and the other side may have no IPv6 at all

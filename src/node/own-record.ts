@@ -48,6 +48,12 @@ export class OwnRecord {
     return this.#value
   }
 
+  /** Others hold a record of ours with this number: the next one has a higher one, and is due now. */
+  outbid(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence)
+    this.#expires = 0
+  }
+
   /** The same content signed again, where the record will expire soon. @returns whether it was */
   renew(now: WallTime): boolean {
     return this.update(this.#content, now)

@@ -12,8 +12,8 @@ import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Surroundings } from '../protocol/path/candidate.ts'
 import { ownEndpoints } from '../protocol/path/own-endpoints.ts'
 import { Reflexive } from '../protocol/path/reflexive.ts'
-import type { Wanted } from './discovery.ts'
 import type { Content } from './own-record.ts'
+import type { Wanted } from './wanted.ts'
 
 /** How interfaces of other networks are called, unless somebody chose the name. */
 const tunnelPrefix = 'wh-'

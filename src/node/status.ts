@@ -4,6 +4,7 @@ import { formatEndpoint } from '../base/ip.ts'
 import type { WallTime } from '../base/time.ts'
 import type { ActualInterface, ActualPeer } from '../drivers/wireguard/interface.ts'
 import { isAlive } from '../drivers/wireguard/plan.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Member } from '../protocol/network/types.ts'
 import type { Desired } from './desired.ts'
 
@@ -18,20 +19,35 @@ export type MemberReport = Omit<Member, 'endpoint'> & {
   readonly sent: number
 }
 
-function stateOf(member: Member, self: Member | null, peer: ActualPeer | undefined, now: WallTime): PathState {
+/** What the path machine of a member says: `hunting` is one that has lost its path, or never had one. */
+export type PathOf = (key: PublicKey) => 'idle' | 'hunting' | 'direct' | undefined
+
+function stateOf(
+  member: Member,
+  self: Member | null,
+  peer: ActualPeer | undefined,
+  now: WallTime,
+  pathOf: PathOf,
+): PathState {
   if (member === self) return 'self'
   if (member.role === 'alias') return 'invited'
   if (peer?.latestHandshake === undefined) return 'never seen'
-  return isAlive(peer, now) ? 'direct' : 'silent'
+  // a session outlives its path by up to 3 minutes
+  return isAlive(peer, now) && pathOf(member.key) !== 'hunting' ? 'direct' : 'silent'
 }
 
-export function reportMembers(wanted: Desired, actual: ActualInterface | null, now: WallTime): MemberReport[] {
+export function reportMembers(
+  wanted: Desired,
+  actual: ActualInterface | null,
+  now: WallTime,
+  pathOf: PathOf = () => undefined,
+): MemberReport[] {
   const peers = new Map(actual?.peers.map(peer => [peer.key, peer]))
   return wanted.members.map(({ endpoint: _written, ...member }, i) => {
     const peer = peers.get(member.key)
     return {
       ...member,
-      state: stateOf(wanted.members[i]!, wanted.self, peer, now),
+      state: stateOf(wanted.members[i]!, wanted.self, peer, now, pathOf),
       ...(peer?.endpoint ? { endpoint: formatEndpoint(peer.endpoint) } : {}),
       ...(peer?.latestHandshake === undefined ? {} : { latestHandshake: peer.latestHandshake }),
       received: peer?.received ?? 0,

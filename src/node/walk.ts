@@ -11,6 +11,7 @@ import type { Channel } from '../drivers/control/channel.ts'
 import type { Directory } from '../drivers/dht/directory.ts'
 import type { Clock } from '../os/clock.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import { Allowance } from '../protocol/path/pace.ts'
 
 export type Step = {
   readonly via: 'control' | 'directory'
@@ -33,8 +34,14 @@ export type WalkParts = {
   readonly learn: (key: PublicKey, value: Uint8Array) => 'new' | 'known' | 'refused'
 }
 
-/** How many nodes are asked by control packets: each answer is a whole record. */
-const maxAsked = 8
+/** How many nodes are asked by control packets, where a person waits and where nobody does: each answer is a whole record. */
+const maxAsked = { thorough: 8, background: 3 } as const
+/**
+ * Look-ups that nobody waits for, at once and a second. A file of hundreds of members that are all off would keep this node, the boot
+ * nodes and the DHT busy; who is alive is mostly found by the first question.
+ */
+const questions = { burst: 64, rate: 20 } as const
+const walks = { burst: 16, rate: 1 } as const
 /** An answer takes one round trip; the DHT, whose code may not even be loaded, is asked where none came in that time. */
 const headStart = 250
 /** Nodes of the DHT may hold records of different age. Of three values the newest is nearly always the newest there is. */
@@ -44,6 +51,8 @@ const walkTime = 10_000
 
 export class Walk {
   readonly #parts: WalkParts
+  readonly #questions = new Allowance(questions.burst, questions.rate)
+  readonly #walks = new Allowance(walks.burst, walks.rate)
 
   constructor(parts: WalkParts) {
     this.#parts = parts
@@ -63,6 +72,7 @@ export class Walk {
   ): Promise<void> {
     const { clock } = this.#parts
     const start = clock.now()
+    if (!thorough && !this.#questions.take(start)) return
     const step = (fields: Omit<Step, 'after'>) => onStep({ ...fields, after: clock.now() - start })
     let fresh = false
     const take = (value: Uint8Array) => {
@@ -70,9 +80,9 @@ export class Walk {
       fresh ||= learnt === 'new'
       return learnt !== 'refused'
     }
-    const asked = this.#ask(key, id, take, step)
+    const asked = this.#ask(key, id, thorough ? maxAsked.thorough : maxAsked.background, take, step)
     if (!thorough) await this.#within(headStart, asked)
-    if (!fresh || thorough) await this.#walk(id, take, step)
+    if (thorough || (!fresh && this.#walks.take(clock.now()))) await this.#walk(id, take, step)
     await asked
   }
 
@@ -88,13 +98,14 @@ export class Walk {
   async #ask(
     key: PublicKey,
     id: Uint8Array,
+    most: number,
     take: (value: Uint8Array) => boolean,
     step: (fields: Omit<Step, 'after'>) => void,
   ): Promise<void> {
     const nodes = this.#parts
       .askable()
       .filter(node => node.key !== key)
-      .slice(0, maxAsked)
+      .slice(0, most)
     await Promise.all(
       nodes.map(async ({ key: node, endpoint }) => {
         const value = await this.#parts.channel.find(node, endpoint, id)

@@ -253,12 +253,17 @@ test('the steps of the walk are told, counted from the beginning of the look-up'
   ])
 })
 
-test('eight are asked at most, the first ones, and never the node itself', async () => {
+test('eight are asked at most where a person waits, else three, the first ones, and never the node itself', async () => {
   const nodes = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [i + 1, { after: 20, value: none }]))
-  const { find, asked } = world({ nodes })
-  await find()
-  assert.deepEqual(
-    asked,
-    [2, 3, 4, 5, 6, 7, 8, 9].map(byte => keyOf(byte)),
-  )
+  for (const [thorough, bytes] of [
+    [true, [2, 3, 4, 5, 6, 7, 8, 9]],
+    [false, [2, 3, 4]],
+  ] as const) {
+    const { find, asked } = world({ nodes })
+    await find(thorough)
+    assert.deepEqual(
+      asked,
+      bytes.map(byte => keyOf(byte)),
+    )
+  }
 })

@@ -26,7 +26,7 @@ export function loadCommand(listenPort: number, privatePort: number): string {
     `add chain ${table} pre { type filter hook prerouting priority -50; policy accept; }`,
     `add chain ${table} inp { type filter hook input priority 300; policy accept; }`,
     `add chain ${table} out { type filter hook output priority -310; policy accept; }`,
-    `add rule ${table} pre ${control} counter name arrived`,
+    `add rule ${table} pre fib daddr type local ${control} counter name arrived`,
     `add rule ${table} inp udp dport ${privatePort} drop`,
     `add rule ${table} inp ${control} counter name heard udp dport set ${privatePort}`,
     `add rule ${table} out udp sport ${privatePort} ip ttl set ${controlHopLimit}`,

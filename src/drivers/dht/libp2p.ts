@@ -161,7 +161,7 @@ class LibP2pDirectory implements Directory {
     const listens = transportManager.getListeners().flatMap(listener => listener.getAddrs())
     announced.tcp = listens.some(address => readPeerAddress(address)?.via === 'tcp')
     if (options.tcpPort !== 0 && !announced.tcp) {
-      options.log.warn('TCP port taken: the DHT goes on without listening there', { port: options.tcpPort })
+      options.warn(`TCP port ${options.tcpPort} is taken by another program: no DHT for nodes whose UDP is blocked`)
     }
     await this.#announce()
     void this.#recall()

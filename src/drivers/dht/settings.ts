@@ -38,6 +38,8 @@ export type DirectoryOptions = {
   /** A folder of our own; `null` for memory. */
   readonly dataFolder: string | null
   readonly server: boolean
+  /** Says something to people. */
+  readonly warn: (message: string) => void
   /** Where others reach this node; `announce` changes it. */
   readonly endpoints?: readonly Endpoint[]
 }

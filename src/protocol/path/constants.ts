@@ -59,7 +59,7 @@ export const silentAfter = 2 * second
 export const silentAfterUnproved = 16 * second
 
 /** Between two checks of the endpoint in use, ms: traffic in one direction would ask all the time. */
-export const checkAgain = 5 * second
+export const checkAgain = 2 * second
 
 /** PINGs are answered and the tunnel is not, for so long, ms: the endpoint is set once more (a source address that is gone heals so). */
 export const wedgedAfter = 15 * second

@@ -52,3 +52,24 @@ export class Pauses {
     this.#next = this.#bounds.first
   }
 }
+
+/** What is done at most so often: asked for too early, it is due when its time comes. */
+export class Throttle {
+  /** When it is to be done because it was asked for; `Infinity`: it was not. */
+  dueAt: Time = Number.POSITIVE_INFINITY
+  /** When it was last done. */
+  doneAt: Time = Number.NEGATIVE_INFINITY
+  readonly #pause: Time
+
+  constructor(pause: Time) {
+    this.#pause = pause
+  }
+
+  /** Whether to do it now. */
+  take(now: Time): boolean {
+    const early = now - this.doneAt < this.#pause
+    this.dueAt = early ? this.doneAt + this.#pause : Number.POSITIVE_INFINITY
+    if (!early) this.doneAt = now
+    return !early
+  }
+}

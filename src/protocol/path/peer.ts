@@ -23,7 +23,7 @@ import * as constants from './constants.ts'
 import { ladder, never } from './constants.ts'
 import type { Input, Output, TunnelState, UseReason } from './events.ts'
 import { Hunt } from './hunt.ts'
-import { Allowance, Pauses } from './pace.ts'
+import { Allowance, Pauses, Throttle } from './pace.ts'
 import { displaces, ranked, tier } from './score.ts'
 import { TunnelWatch } from './tunnel.ts'
 import { candidateView, type PathView } from './view.ts'
@@ -47,7 +47,7 @@ export class Peer {
   readonly #hunt: Hunt
   readonly #insistPauses: Pauses
   #insistAt: Time = -never
-  #checkedAt: Time = -never
+  readonly #checks = new Throttle(constants.checkAgain)
   #usedAt: Time = -never
   #unansweredFor = 0
   #askedAt: Time = -never
@@ -280,9 +280,9 @@ export class Peer {
     const lost = this.#primary()!
     this.#watch.restart()
     this.#unansweredFor = 0
-    const fresh = this.#ranked().find(
-      each => each !== lost && each.answeredAt !== null && now - each.answeredAt <= constants.freshFor,
-    )
+    const since = (time: Time) => this.#ranked().find(each => each !== lost && (each.answeredAt ?? -never) >= time)
+    // who has answered since the lost one was asked is there now; who answered before may have gone with it
+    const fresh = since(this.#checks.doneAt) ?? since(now - constants.freshFor)
     this.#startOver()
     if (fresh) {
       this.#promote(fresh, 'pong', 'the one before stopped answering', now)
@@ -314,9 +314,8 @@ export class Peer {
   /** Asks the endpoint in use whether it still answers. */
   #check(now: Time): void {
     const primary = this.#primary()
-    if (!primary || primary.climb || now - this.#checkedAt < constants.checkAgain) return
-    this.#checkedAt = now
-    begin(primary, constants.checkRungs, now)
+    this.#checks.dueAt = never
+    if (primary && !primary.climb && this.#checks.take(now)) begin(primary, constants.checkRungs, now)
   }
 
   #want(now: Time): void {
@@ -365,6 +364,7 @@ export class Peer {
     // a lost endpoint starts other climbs, whose first rung is due at once
     while (this.#climb(now)) this.#lose(now)
     if (this.#hunt.isDue(now)) this.#want(now)
+    if (now >= this.#checks.dueAt) this.#check(now)
     this.#out.push(...this.#hunt.tick(this.#candidates.all.some(isHunted), this.#candidates.size, now))
     if (this.#hunt.name === 'rest') this.#everything = false
   }
@@ -377,7 +377,7 @@ export class Peer {
   }
 
   #nextWake(now: Time): Time {
-    let next = this.#hunt.wakeAt
+    let next = Math.min(this.#hunt.wakeAt, this.#checks.dueAt)
     for (const { climb } of this.#candidates.all) if (climb) next = Math.min(next, climb.next)
     return next === never ? never : Math.max(now, next)
   }

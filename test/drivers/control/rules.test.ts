@@ -8,7 +8,7 @@ test('the rules', () => {
     'chain inet wh_40000 pre { type filter hook prerouting priority -50; policy accept; }',
     'chain inet wh_40000 inp { type filter hook input priority 300; policy accept; }',
     'chain inet wh_40000 out { type filter hook output priority -310; policy accept; }',
-    'rule inet wh_40000 pre udp dport 51820 @th,64,8 0xff counter name arrived',
+    'rule inet wh_40000 pre fib daddr type local udp dport 51820 @th,64,8 0xff counter name arrived',
     'rule inet wh_40000 inp udp dport 40000 drop',
     'rule inet wh_40000 inp udp dport 51820 @th,64,8 0xff counter name heard udp dport set 40000',
     'rule inet wh_40000 out udp sport 40000 ip ttl set 65',

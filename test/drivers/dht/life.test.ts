@@ -79,7 +79,7 @@ test('a TCP port that is taken is said aloud, and the rest works', () =>
     try {
       const node = await world.add({ tcpPort: port, tcpHosts: ['127.0.0.1'] })
       assert.ok(
-        node.lines.some(line => /^warn .*TCP port taken.*port=/.test(line)),
+        node.lines.some(line => /^warn .*TCP port \d+ is taken by another program/.test(line)),
         node.lines.join('\n'),
       )
       const other = await world.add()

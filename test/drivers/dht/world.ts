@@ -97,6 +97,7 @@ export class World {
       dataFolder: null,
       server: true,
       endpoints: [endpoint],
+      warn: message => log.warn(message),
       ...options,
     })
     const node = { key, publicKey, endpoint, port, directory, lines }
