@@ -19,7 +19,7 @@ import { Node, type NodeParts } from '../node/node.ts'
 import type { Os } from '../os/index.ts'
 import { cleanup } from './cleanup.ts'
 import { createHandlers } from './handlers.ts'
-import { type Journal, readJournal, writeJournal } from './journal.ts'
+import { type Journal, readJournal, readJournals, writeJournal } from './journal.ts'
 import { fileStore } from './memory.ts'
 import { dhtFolder, hostsLock, memoryFile, runFolder, runPaths, startLock } from './paths.ts'
 import { type Loaded, load, type Options, type Prepared, survey } from './prepare.ts'
@@ -82,7 +82,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
       await cleanup(leftovers, crashed, paths)
       links = await wireguard.links()
     }
-    const prepared = await survey(os, links, loaded, options)
+    const prepared = sharingNoted(await survey(os, links, loaded, options), readJournals(os.files, paths.folder))
     const wanted = prepared.choices.interfaceName
 
     performance.mark('surveyed')
@@ -182,6 +182,16 @@ function canTakeOver(crashed: Journal, links: readonly ActualLink[], loaded: Loa
   if (crashed.owner !== loaded.owner) return false
   if (options.interface !== undefined && options.interface !== crashed.interface) return false
   return crashed.finished || !links.some(link => link.name === crashed.interface && link.owner === '')
+}
+
+/** Two networks may have one key, but a key has one record in the DHT of a namespace: each node would overwrite the other's. */
+function sharingNoted(prepared: Prepared, running: readonly Journal[]): Prepared {
+  const { network, owner } = prepared
+  const key = owner.split(' ').at(-1)!
+  const other = running.find(journal => journal.network !== network.name && journal.owner.endsWith(` ${key}`))
+  if (!other) return prepared
+  const note = `the network ${other.network} on this machine has the same key: members may take longer to find this node; make a key for each network (wh genkey)`
+  return { ...prepared, notes: [...prepared.notes, note] }
 }
 
 function keepPort(os: Os, { store, choices }: Prepared): void {

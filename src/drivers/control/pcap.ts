@@ -5,7 +5,8 @@
  */
 
 import type { Os } from '../../os/index.ts'
-import { type ControlPort, controlByte } from './port.ts'
+import { controlByte } from '../../protocol/control/constants.ts'
+import type { ControlPort } from './port.ts'
 import { controlHopLimit } from './socket.ts'
 import type { Traffic } from './traffic.ts'
 

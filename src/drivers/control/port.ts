@@ -5,9 +5,6 @@
 
 import type { Endpoint } from '../../base/ip.ts'
 
-/** What tells a control packet from WireGuard's, whose first byte is a type from 1 to 4 (whitepaper §5.4). */
-export const controlByte = 0xff
-
 /** Called with datagrams that start with `controlByte`; the bytes are the callee's to keep. */
 export type Receive = (bytes: Uint8Array, from: Endpoint) => void
 

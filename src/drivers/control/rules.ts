@@ -3,7 +3,7 @@
  * leaves from W. docs/protocol/port.md says why each rule stands where it stands.
  */
 
-import { controlByte } from './port.ts'
+import { controlByte } from '../../protocol/control/constants.ts'
 import { controlHopLimit } from './socket.ts'
 
 /** One port has one table; no two programs of a machine have the same C. */

@@ -5,8 +5,9 @@
 
 import type { Endpoint } from '../../base/ip.ts'
 import type { Clock } from '../../os/clock.ts'
+import { controlByte } from '../../protocol/control/constants.ts'
 import { Copies, type Way } from './copies.ts'
-import { type ControlPort, controlByte, type Receive } from './port.ts'
+import type { ControlPort, Receive } from './port.ts'
 
 export class Traffic {
   readonly counters: ControlPort['counters'] = { received: 0, sent: 0, dropped: {} }
