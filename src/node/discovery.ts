@@ -7,6 +7,7 @@
  *                          └──────── walk ◀────────┘
  */
 
+import { Allowance } from '../base/allowance.ts'
 import type { Address, Endpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import type { Time } from '../base/time.ts'
@@ -20,7 +21,6 @@ import type { Os } from '../os/index.ts'
 import { noTransaction } from '../protocol/control/message.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { UseReason } from '../protocol/path/events.ts'
-import { Allowance } from '../protocol/path/pace.ts'
 import { askReflectorsEvery } from '../protocol/path/reflexive.ts'
 import { type Boot, Boots } from './boots.ts'
 import { Contacts, pollEvery } from './contacts.ts'

@@ -3,6 +3,7 @@
  * the DHT where those have none. Every value goes through `learn`, which checks it and keeps the newest.
  */
 
+import { Allowance } from '../base/allowance.ts'
 import type { Endpoint } from '../base/ip.ts'
 import { formatEndpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
@@ -11,7 +12,6 @@ import type { Channel } from '../drivers/control/channel.ts'
 import type { Directory } from '../drivers/dht/directory.ts'
 import type { Clock } from '../os/clock.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
-import { Allowance } from '../protocol/path/pace.ts'
 
 export type Step = {
   readonly via: 'control' | 'directory'

@@ -97,7 +97,7 @@ export class Channel {
     this.#os = os
     this.#port = options.port
     this.#network = options.network === undefined ? null : networkTag(options.os.crypto, options.network)
-    this.#door = new Door({ ...options, crypto: os.crypto }, os.clock.now())
+    this.#door = new Door({ ...options, crypto: os.crypto })
     this.#requests = new Requests(os.clock, os.random)
     this.publicKey = this.#door.publicKey
     this.handlers = {

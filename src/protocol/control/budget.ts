@@ -10,9 +10,9 @@
  * come from any address that somebody writes on it.
  */
 
+import { Allowance } from '../../base/allowance.ts'
 import { type Address, addressBytes, type Endpoint, familyOf, formatEndpoint } from '../../base/ip.ts'
 import type { Time } from '../../base/time.ts'
-import { second } from '../../base/time.ts'
 import { budgets, provenFor, tables } from './constants.ts'
 import { Recent } from './recent.ts'
 
@@ -23,39 +23,19 @@ export type Budgets = { readonly source: Rate; readonly strangers: Rate; readonl
 /** Which bucket was empty. */
 export type Refusal = 'source budget' | 'strangers budget' | 'peer budget'
 
-/** A token bucket: full at first, filled at `rate`, one token for each datagram. */
-class Bucket {
-  readonly #rate: Rate
-  #tokens: number
-  #filled: Time
+const bucketOf = ({ burst, rate }: Rate) => new Allowance(burst, rate)
 
-  constructor(rate: Rate, now: Time) {
-    this.#rate = rate
-    this.#tokens = rate.burst
-    this.#filled = now
-  }
-
-  take(now: Time): boolean {
-    const passed = Math.max(0, now - this.#filled) / second
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + passed * this.#rate.rate)
-    this.#filled = now
-    if (this.#tokens < 1) return false
-    this.#tokens--
-    return true
-  }
-}
-
-type Proven = { readonly bucket: Bucket; until: Time }
+type Proven = { readonly bucket: Allowance; until: Time }
 
 export class Budget {
   readonly #rates: Budgets
-  readonly #strangers: Bucket
-  readonly #sources = new Recent<string, Bucket>(tables.sources)
+  readonly #strangers: Allowance
+  readonly #sources = new Recent<string, Allowance>(tables.sources)
   readonly #peers = new Recent<string, Proven>(tables.peers)
 
-  constructor(now: Time, rates: Budgets = budgets) {
+  constructor(rates: Budgets = budgets) {
     this.#rates = rates
-    this.#strangers = new Bucket(rates.strangers, now)
+    this.#strangers = bucketOf(rates.strangers)
   }
 
   /** Takes a token for a datagram, or says which bucket has none. */
@@ -65,7 +45,7 @@ export class Budget {
     const source = sourceOf(from.host)
     let bucket = this.#sources.get(source)
     if (bucket === undefined) {
-      bucket = new Bucket(this.#rates.source, now)
+      bucket = bucketOf(this.#rates.source)
       this.#sources.set(source, bucket)
     }
     // the source first, so that one which floods does not empty the bucket of all
@@ -78,7 +58,7 @@ export class Budget {
     const name = formatEndpoint(from)
     const known = this.#peers.get(name)
     if (known !== undefined) known.until = now + provenFor
-    else this.#peers.set(name, { bucket: new Bucket(this.#rates.peer, now), until: now + provenFor })
+    else this.#peers.set(name, { bucket: bucketOf(this.#rates.peer), until: now + provenFor })
   }
 
   /** Entries in use, for a look at the memory. */

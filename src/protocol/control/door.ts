@@ -64,13 +64,13 @@ export class Door {
   readonly #secrets = new Recent<PublicKey, Uint8Array | 'low order'>(tables.keys)
   readonly #receivers = new Recent<PublicKey, Receiver>(tables.receivers)
 
-  constructor(options: DoorOptions, now: Time) {
+  constructor(options: DoorOptions) {
     this.#options = options
     this.#crypto = options.crypto
     this.#own = options.crypto.dhKey(options.privateKey.scalar())
     this.publicKey = options.privateKey.publicKey()
     this.#self = receiverOf(options.crypto, publicKeyBytes(this.publicKey))
-    this.#budget = new Budget(now, options.budgets)
+    this.#budget = new Budget(options.budgets)
   }
 
   /** Opens a datagram of format 1, or drops it. */

@@ -1,10 +1,10 @@
 /** One candidate's way up the ladder of probes: each rung a probe, and after the last one a wait for the answer. */
 
+import type { Allowance } from '../../base/allowance.ts'
 import type { Time } from '../../base/time.ts'
 import type { Candidate } from './candidate.ts'
 import { answerRtts, answerWait, heardRungs, ladder } from './constants.ts'
 import type { Output } from './events.ts'
-import type { Allowance } from './pace.ts'
 
 /** Probes at once, then as the ladder says. A climb under way begins again. */
 export function begin(candidate: Candidate, rungs: number, now: Time): void {

@@ -13,6 +13,7 @@
  * Holds no socket and no clock: time comes in, actions go out. Both ends of a path run the same machine.
  */
 
+import { Allowance } from '../../base/allowance.ts'
 import { type Endpoint, sameEndpoint } from '../../base/ip.ts'
 import type { Time } from '../../base/time.ts'
 import type { Candidate, Kind, Named, Surroundings } from './candidate.ts'
@@ -23,7 +24,7 @@ import * as constants from './constants.ts'
 import { ladder, never } from './constants.ts'
 import type { Input, Output, TunnelState, UseReason } from './events.ts'
 import { Hunt } from './hunt.ts'
-import { Allowance, Pauses, Throttle } from './pace.ts'
+import { Pauses, Throttle } from './pace.ts'
 import { displaces, ranked, tier } from './score.ts'
 import { TunnelWatch } from './tunnel.ts'
 import { candidateView, type PathView } from './view.ts'

@@ -18,7 +18,7 @@ function passed(budget: Budget, host: string, count: number, now = 0, port = 1):
 }
 
 test('one source gets its burst, then its rate', () => {
-  const budget = new Budget(0, rates)
+  const budget = new Budget(rates)
   assert.equal(passed(budget, '192.0.2.1', 500), 20)
   assert.equal(budget.take({ host: '192.0.2.1', port: 9 }, 0), 'source budget')
   assert.equal(passed(budget, '192.0.2.1', 500, 1_000), 10)
@@ -26,7 +26,7 @@ test('one source gets its burst, then its rate', () => {
 })
 
 test('one source that floods does not stop another', () => {
-  const budget = new Budget(0, rates)
+  const budget = new Budget(rates)
   for (let now = 0; now < 60_000; now += 10) {
     passed(budget, '192.0.2.1', 100, now)
     if (now % 200 === 0) assert.equal(budget.take({ host: '198.51.100.7', port: 7 }, now), null, `at ${now}`)
@@ -34,7 +34,7 @@ test('one source that floods does not stop another', () => {
 })
 
 test('all strangers together get no more than theirs', () => {
-  const budget = new Budget(0, rates)
+  const budget = new Budget(rates)
   let all = 0
   for (let i = 0; i < 10_000; i++) all += passed(budget, `10.1.${i >> 8}.${i & 255}`, 1)
   assert.equal(all, 200)
@@ -42,7 +42,7 @@ test('all strangers together get no more than theirs', () => {
 })
 
 test('a flood from everywhere does not stop an endpoint that answered us', () => {
-  const budget = new Budget(0, rates)
+  const budget = new Budget(rates)
   const peer = { host: '198.51.100.7', port: 7 }
   budget.prove(peer, 0)
   for (let i = 0; i < 10_000; i++) passed(budget, `10.1.${i >> 8}.${i & 255}`, 1, 100)
@@ -52,7 +52,7 @@ test('a flood from everywhere does not stop an endpoint that answered us', () =>
 })
 
 test('an endpoint that answered us has bounds too, and its answer grows old', () => {
-  const budget = new Budget(0, rates)
+  const budget = new Budget(rates)
   const peer = { host: '198.51.100.7', port: 7 }
   budget.prove(peer, 0)
   assert.equal(passed(budget, peer.host, 500, 0, peer.port), 100)
@@ -74,7 +74,7 @@ test('in no second do more pass than rate and burst, whatever comes from whereve
   const arrival = fc.record({ host: fc.nat(300), wait: fc.nat(40) })
   fc.assert(
     fc.property(fc.array(arrival, { minLength: 100, maxLength: 1_000 }), arrivals => {
-      const budget = new Budget(0, rates)
+      const budget = new Budget(rates)
       let now = 0
       const times: number[] = []
       for (const { host, wait } of arrivals) {
@@ -91,7 +91,7 @@ test('in no second do more pass than rate and burst, whatever comes from whereve
 })
 
 test('the tables have an end', () => {
-  const budget = new Budget(0)
+  const budget = new Budget()
   for (let i = 0; i < 3 * tables.sources; i++) {
     const host = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
     budget.take({ host, port: 1 }, i)

@@ -30,12 +30,12 @@ function counted(): { crypto: Crypto; curve: { count: number } } {
 
 function doorOf(options: Partial<DoorOptions> = {}) {
   const { crypto, curve } = counted()
-  const door = new Door({ crypto, privateKey: own, namespace, workbit, ...options }, 0)
+  const door = new Door({ crypto, privateKey: own, namespace, workbit, ...options })
   return { door, curve }
 }
 
 test('two doors understand each other', () => {
-  const a = new Door({ crypto: systemCrypto, privateKey: worker, namespace, workbit: 0 }, 0)
+  const a = new Door({ crypto: systemCrypto, privateKey: worker, namespace, workbit: 0 })
   const { door: b } = doorOf()
   const there = a.seal(ping, b.publicKey)!
   assert.deepEqual(b.open(there, from, 0), { message: ping, key: a.publicKey })
@@ -164,7 +164,7 @@ test('strangers with keys and sources without end: the tables have one', () => {
   const privateKey = own
   const dh: Crypto['dh'] = () => new Uint8Array(32)
   const options = { privateKey, namespace, workbit: 0, budgets: { source: rate, strangers: rate, peer: rate } }
-  const door = new Door({ ...options, crypto: { ...crypto, dh } }, 0)
+  const door = new Door({ ...options, crypto: { ...crypto, dh } })
   for (let i = 0; i < 2 * tables.keys; i++) {
     const key = systemCrypto.hash(Uint8Array.of(i, i >> 8))
     key[31]! &= 0x7f
