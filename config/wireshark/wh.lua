@@ -2,7 +2,7 @@
 --
 -- Use: tshark -X lua_script:config/wireshark/wh.lua -r FILE, or put it into Wireshark's folder of personal Lua plugins.
 -- Filter: "wirehub", "wirehub.format == 2", "wirehub.connection == 10:11:12:13:14:15:16:17".
--- It decrypts nothing: the keys never leave the nodes. docs/protocol/control.md and stream.md describe every byte.
+-- It decrypts nothing: the keys never leave the nodes. docs/protocol/control.md, home.md and stream.md describe every byte.
 
 local wirehub = Proto('wirehub', 'wh control protocol')
 
@@ -39,8 +39,13 @@ local function guess(length)
   if length == 40 then return 'PING or PONG (IPv6)?' end
   if length == 783 then return 'FIND or the longest RECORD?' end
   if length == 15 then return 'RECORD, none?' end
-  if length >= 1086 then return 'OPEN, or a PING that probes the MTU?' end
-  return 'RECORD or PING?'
+  if length == 14 then return 'CALLED?' end
+  if length == 50 then return 'LEASE (IPv4)?' end
+  if length == 78 then return 'HOME or LEASE (IPv6)?' end
+  if length >= 1086 then return 'OPEN, CALL, or a PING that probes the MTU?' end
+  if length >= 192 and length % 64 == 0 then return 'OFFER?' end
+  if length >= 178 then return 'CALL, RECORD or PING?' end
+  return 'RECORD, LEASE or PING?'
 end
 
 local function sealed(buffer, tree)

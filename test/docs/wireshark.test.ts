@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as sizes from '../../src/protocol/control/constants.ts'
+import { encodeMessage } from '../../src/protocol/control/message.ts'
 import { announcementLength } from '../../src/protocol/lan/announcement.ts'
 
 const lua = readFileSync(new URL('../../config/wireshark/wh.lua', import.meta.url), 'utf8')
@@ -13,8 +14,21 @@ test('the dissector has the numbers of the code', () => {
   assert.ok(lua.includes(`local least = { ${least.join(', ')} }`))
   assert.ok(lua.includes(`local tag_length = ${sizes.tagLength}\n`))
   assert.ok(lua.includes(`buffer:len() - ${sizes.overhead}\n`))
-  for (const length of [28, sizes.pingLength, sizes.findLength, sizes.recordHead])
+  const transaction = new Uint8Array(sizes.transactionLength)
+  const body = { nat: 'none', endpoints: [], homes: [] } as const
+  const shortestLease = encodeMessage({
+    ...{ type: 'lease', transaction, state: 'leased', token: new Uint8Array(sizes.tokenLength), seconds: 0 },
+    ...{ observed: { host: '192.0.2.1', port: 1 }, clock: 0, other: {} },
+  })
+  const called = encodeMessage({ type: 'called', transaction, state: 'passed' })
+  const offer = encodeMessage({
+    ...{ type: 'offer', transaction, answer: false, network: new Uint8Array(sizes.networkLength), at: 0, body },
+  })
+  const exact = [28, sizes.pingLength, sizes.findLength, sizes.recordHead]
+  for (const length of [...exact, called.length, shortestLease.length, sizes.homeLength])
     assert.ok(lua.includes(`if length == ${length} then`), `${length}`)
+  assert.ok(lua.includes(`if length >= ${offer.length} and length % ${sizes.offerBlock} == 0 then`))
+  assert.ok(lua.includes(`if length >= ${sizes.callHead + sizes.minDatagram} then`))
   assert.ok(lua.includes(`if length >= ${sizes.openLength} then`))
 })
 

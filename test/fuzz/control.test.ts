@@ -16,6 +16,7 @@ import * as sizes from '../../src/protocol/control/constants.ts'
 import { receiverOf } from '../../src/protocol/control/datagram.ts'
 import { decodeMessage, encodeMessage } from '../../src/protocol/control/message.ts'
 import { claimNoise } from '../../src/protocol/control/noise-x.ts'
+import { Desk } from '../../src/protocol/home/desk.ts'
 import { PrivateKey, publicKeyBytes } from '../../src/protocol/identity/key.ts'
 import { message } from '../protocol/control/messages.ts'
 import { sealBody } from '../protocol/control/nodes.ts'
@@ -57,6 +58,9 @@ function datagramHolds(bytes: Uint8Array): void {
     privateKey: own,
     namespace: 'public',
     workbit: 0,
+    network: 'test',
+    desk: new Desk(crypto, new Uint8Array(32), () => 'stranger'),
+    onOffer: () => void heard.push('offer'),
     onPing: () => void heard.push('ping'),
     onRecord: () => void heard.push('record'),
     onOpen: () => void heard.push('open'),
@@ -91,7 +95,7 @@ test('inputs that once failed, and those at the edges', () => {
 })
 
 const anyBytes = (maxLength: number) => fc.uint8Array({ maxLength })
-const typed = fc.tuple(fc.nat(11), anyBytes(1300)).map(([type, rest]) => Uint8Array.of(type, ...rest))
+const typed = fc.tuple(fc.nat(13), anyBytes(1300)).map(([type, rest]) => Uint8Array.of(type, ...rest))
 const part = fc.record({ at: fc.nat(1500), cut: fc.nat(80), piece: anyBytes(40) })
 const mutated = (bytes: fc.Arbitrary<Uint8Array>) =>
   fc.tuple(bytes, part).map(([bytes, { at, cut, piece }]) => {

@@ -14,7 +14,7 @@ import { systemCrypto as crypto } from '../../src/os/crypto.ts'
 import { blindedKey } from '../../src/protocol/directory/blind.ts'
 import { checkRecord, newer, openRecordAt, placeOf, signRecord } from '../../src/protocol/directory/record.ts'
 import { decodeBody, encodeBody } from '../../src/protocol/directory/record-body.ts'
-import { PrivateKey, readPublicKey } from '../../src/protocol/identity/key.ts'
+import { isPublicKey, PrivateKey, publicKeyBytes } from '../../src/protocol/identity/key.ts'
 import { SigningKey } from '../../src/protocol/identity/xeddsa.ts'
 
 const corpus = new URL('./corpus-record/', import.meta.url)
@@ -30,7 +30,9 @@ const record = {
     { kind: 'host', endpoint: { host: '192.0.2.1', port: 1 } },
     { kind: 'host', endpoint: { host: '2001:db8::1', port: 2 } },
   ],
-  homes: [key.publicKey()],
+  homes: [{ key: key.publicKey(), endpoint: { host: '192.0.2.2', port: 3 } }, { key: key.publicKey() }],
+  filtering: 'address-dependent',
+  hairpins: true,
 } as const
 const good = signRecord(crypto, key, 'public', record, count => randomBytes(count))
 
@@ -52,11 +54,12 @@ function bodyHolds(bytes: Uint8Array): void {
   const body = decodeBody(bytes)
   if (!body) return
   assert.ok(body.endpoints.length <= 16 && body.homes.length <= 3)
-  for (const { endpoint } of body.endpoints) {
+  for (const { endpoint } of [...body.endpoints, ...body.homes]) {
+    if (!endpoint) continue
     assert.equal(parseAddress(endpoint.host), endpoint.host)
     assert.ok(endpoint.port > 0 && endpoint.port < 65_536)
   }
-  for (const home of body.homes) assert.equal(readPublicKey(home).ok, home)
+  for (const { key } of body.homes) assert.ok(isPublicKey(publicKeyBytes(key)))
   assert.deepEqual(decodeBody(encodeBody(body)), body)
 }
 

@@ -1,37 +1,31 @@
 /**
- * Talks the control protocol over a control port: seals and opens, asks and waits, and answers what needs no decision.
+ * Talks the control protocol over a control port: seals and opens, asks and waits, and has questions answered (`responder.ts`).
  *
- *     PING     → PONG with the source that we saw
- *     FIND     → RECORD with what `answerFind` has
- *     PONG     → the `ping` that waits for it, if key, endpoint and transaction are those that were asked
- *     RECORD   → the `find` that waits for it; unasked → `onRecord`
- *     OPEN     → `onOpen`; a datagram of format 2 → `onStreamPacket`, as it came
+ *     PONG, RECORD, LEASE, CALLED   → the question that waits for it, if key, endpoint and transaction are those that were asked
+ *     RECORD that nobody asked for  → `onRecord`
+ *     OFFER                         → `onOffer`, if it is of our network and no copy
+ *     OPEN                          → `onOpen`; a datagram of format 2 → `onStreamPacket`, as it came
  *
  * Nothing that a stranger sends changes anything here but counters: only an answer to a question of ours does. Answers are never longer
- * than questions. Callbacks of `onPing`, `onRecord` and `onOpen` get what a key has really sealed, though perhaps not now and not from
- * there: it may be a replay.
+ * than questions, and leave by the way the question came. Callbacks get what a key has really sealed, though perhaps not now and not
+ * from there: it may be a replay.
  */
 
-import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
-import type { Time, WallTime } from '../../base/time.ts'
+import { type Endpoint, parseAddress } from '../../base/ip.ts'
 import type { Os } from '../../os/index.ts'
 import type { Budgets } from '../../protocol/control/budget.ts'
 import * as sizes from '../../protocol/control/constants.ts'
 import { Door } from '../../protocol/control/door.ts'
-import { type Message, networkTag } from '../../protocol/control/message.ts'
+import { type CallState, leastPadding, type Message, networkTag, type Offer } from '../../protocol/control/message.ts'
+import { Newest } from '../../protocol/control/newest.ts'
+import type { Desk } from '../../protocol/home/desk.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
-import type { ControlPort } from './port.ts'
+import type { Lease, Pong } from './answers.ts'
 import { type Asking, Requests } from './requests.ts'
+import { type Asked, type Reflecting, Responder, type Way } from './responder.ts'
 
-export type Pong = {
-  /** Where our PING came from, as the other one saw it. */
-  readonly observed: Endpoint
-  /** The other one's wall clock, whole seconds in milliseconds. */
-  readonly clock: WallTime
-  readonly rtt: Time
-  /** Whether it is a node of our network, if we asked; some older ones do not say. */
-  readonly sameNetwork?: boolean
-}
+export type { Lease, Pong } from './answers.ts'
+export type { Reflecting, Way } from './responder.ts'
 
 /** A request to open a byte stream: `Streams.handleOpen` takes it. */
 export type Open = { readonly connection: Uint8Array; readonly secret: Uint8Array; readonly packet: Uint8Array }
@@ -39,16 +33,19 @@ export type Open = { readonly connection: Uint8Array; readonly secret: Uint8Arra
 export type ChannelHandlers = {
   /** The record of an id that this node holds, or `null`. */
   answerFind?: (id: Uint8Array) => Uint8Array | null | Promise<Uint8Array | null>
-  onPing?: (key: PublicKey, from: Endpoint) => void
+  /** @param via by which it came, if not by W */
+  onPing?: (key: PublicKey, from: Endpoint, via?: Way) => void
   /** A record that nobody asked for. */
   onRecord?: (key: PublicKey, record: Uint8Array, from: Endpoint) => void
+  /** @param from where the datagram came from: of a home, mostly */
+  onOffer?: (key: PublicKey, offer: Offer, from: Endpoint) => void
   onOpen?: (key: PublicKey, from: Endpoint, open: Open) => void
   onStreamPacket?: (bytes: Uint8Array, from: Endpoint) => void
 }
 
 export type ChannelOptions = ChannelHandlers & {
   readonly os: Pick<Os, 'clock' | 'random' | 'crypto'>
-  readonly port: Pick<ControlPort, 'send'>
+  readonly port: Way
   readonly privateKey: PrivateKey
   readonly namespace: string
   readonly workbit: number
@@ -57,15 +54,29 @@ export type ChannelOptions = ChannelHandlers & {
   /** Whose key needs no work. Asked for each datagram. */
   readonly exempt?: (key: PublicKey) => boolean
   readonly budgets?: Budgets
+  /** Absent: this node is no home. */
+  readonly desk?: Desk
+  readonly reflect?: Reflecting
 }
 
-export type PingOptions = Asking & {
+export type AskingVia = Asking & {
+  /** By which the question goes, if not by W. Its answer comes back there. */
+  readonly via?: Way
+}
+
+export type PingOptions = AskingVia & {
   /** Our number for what this tries. */
   readonly candidate?: number
   /** Bytes; more than the least makes the PING a probe of the path's MTU. */
   readonly padding?: number
   /** Ask whether it is a node of our network. */
   readonly ofNetwork?: boolean
+  /** Ask for an answer from another port of the same address. */
+  readonly changePort?: true
+  /** Ask for an answer from another address. */
+  readonly changeAddress?: true
+  /** Ask for an answer to another endpoint of ours, with the token that the same node gave us there. It comes in by that way. */
+  readonly answerTo?: { readonly token: Uint8Array; readonly endpoint: Endpoint }
 }
 
 export type ChannelCounters = {
@@ -75,6 +86,8 @@ export type ChannelCounters = {
   opened: number
   /** Datagrams sent, of both formats. */
   sent: number
+  /** Datagrams of callers that were passed on, which are among those sent. */
+  passedOn: number
   /** By reason. */
   readonly dropped: Record<string, number>
 }
@@ -85,15 +98,16 @@ export class Channel {
   readonly handlers: ChannelHandlers
   readonly counters: ChannelCounters
   readonly #os: ChannelOptions['os']
-  readonly #port: Pick<ControlPort, 'send'>
+  readonly #port: Way
   readonly #network: Uint8Array | null
   readonly #door: Door
   readonly #requests: Requests
-  #findsOpen = 0
+  readonly #responder: Responder
+  readonly #offers = new Newest()
   #closed = false
 
   constructor(options: ChannelOptions) {
-    const { os, answerFind, onPing, onRecord, onOpen, onStreamPacket } = options
+    const { os, answerFind, onPing, onRecord, onOffer, onOpen, onStreamPacket } = options
     this.#os = os
     this.#port = options.port
     this.#network = options.network === undefined ? null : networkTag(options.os.crypto, options.network)
@@ -104,36 +118,92 @@ export class Channel {
       ...(answerFind && { answerFind }),
       ...(onPing && { onPing }),
       ...(onRecord && { onRecord }),
+      ...(onOffer && { onOffer }),
       ...(onOpen && { onOpen }),
       ...(onStreamPacket && { onStreamPacket }),
     }
-    this.counters = { received: 0, opened: 0, sent: 0, dropped: this.#door.dropped }
+    this.counters = { received: 0, opened: 0, sent: 0, passedOn: 0, dropped: this.#door.dropped }
+    const parts = {
+      clock: os.clock,
+      isOurs: (network: Uint8Array) => this.#isOurs(network),
+      answerFind: (id: Uint8Array) => this.handlers.answerFind?.(id),
+      answer: (message: Message, asked: Asked) => this.#answer(message, asked),
+      passOn: (datagram: Uint8Array, to: Endpoint) => this.#passOn(datagram, to),
+      drop: (reason: string) => this.#drop(reason),
+    }
+    this.#responder = new Responder(parts, options.desk, options.reflect)
+  }
+
+  /** Makes this node a home; `undefined`: it is none any more. */
+  set desk(desk: Desk | undefined) {
+    this.#responder.desk = desk
+  }
+
+  set reflect(reflect: Reflecting | undefined) {
+    this.#responder.reflect = reflect
   }
 
   /** Asks `key` at `endpoint` for an answer; `null` where none comes in time. @throws TypeError where the host is a name, or the padding does not fit */
   ping(key: PublicKey, endpoint: Endpoint, options: PingOptions = {}): Promise<Pong | null> {
-    const network = options.ofNetwork && this.#network ? { network: this.#network } : {}
-    const least = network.network ? sizes.minPaddingWithNetwork : sizes.minPadding
-    const { candidate = 0, padding = least } = options
+    const { candidate = 0, changePort, changeAddress, answerTo } = options
+    const asked = {
+      ...(options.ofNetwork && this.#network && { network: this.#network }),
+      ...(changePort && { changePort }),
+      ...(changeAddress && { changeAddress }),
+      ...(answerTo && { answerTo }),
+    }
+    const least = leastPadding(asked)
+    const { padding = least } = options
     if (padding < least || padding > sizes.maxPadding) throw new TypeError(`a PING with ${padding} of padding`)
-    return this.#ask<Pong>('ping', key, endpoint, options, transaction => {
-      this.send({ type: 'ping', transaction, candidate, padding, ...network }, key, endpoint)
-    })
+    const send = (transaction: Uint8Array) =>
+      this.send({ type: 'ping', transaction, candidate, padding, ...asked }, key, endpoint, options.via)
+    return this.#ask<Pong>('ping', key, endpoint, options, send, answersFrom(endpoint, options))
   }
 
   /** Asks `key` for the record of an id: its bytes, unchecked; empty where it holds none; `null` where no answer comes in time. */
   find(key: PublicKey, endpoint: Endpoint, id: Uint8Array, asking: Asking = {}): Promise<Uint8Array | null> {
-    return this.#ask<Uint8Array>('find', key, endpoint, asking, transaction => {
-      this.send({ type: 'find', transaction, id }, key, endpoint)
-    })
+    const send = (transaction: Uint8Array) => this.send({ type: 'find', transaction, id }, key, endpoint)
+    // wherever it comes from: a record proves itself
+    return this.#ask<Uint8Array>('find', key, endpoint, asking, send, () => true)
   }
 
-  /** Seals a message and sends it, once. */
-  send(message: Message, to: PublicKey, endpoint: Endpoint): void {
+  /** Asks `key` to be a home of ours, or just for a token; `null` where no answer comes in time. @param token its last one */
+  home(key: PublicKey, endpoint: Endpoint, token: Uint8Array | null, asking: AskingVia = {}): Promise<Lease | null> {
+    const send = (transaction: Uint8Array) => this.send({ type: 'home', transaction, token }, key, endpoint, asking.via)
+    return this.#ask<Lease>('home', key, endpoint, asking, send)
+  }
+
+  /**
+   * Has a message to `target` passed on by a home of it. What became of it: `null` where the home does not answer.
+   *
+   * @param token the last one that the home gave us
+   * @throws TypeError for a message that is too long
+   */
+  call(
+    home: PublicKey,
+    at: Endpoint,
+    token: Uint8Array,
+    target: PublicKey,
+    message: Message,
+    asking: Asking = {},
+  ): Promise<CallState | null> {
+    const datagram = this.#door.seal(message, target)
+    if (datagram === null) {
+      this.#drop('no secret with that key')
+      return Promise.resolve(null)
+    }
+    if (datagram.length > sizes.maxCalled) throw new TypeError(`a CALL with ${datagram.length} bytes`)
+    const send = (transaction: Uint8Array) =>
+      this.send({ type: 'call', transaction, token, target, datagram }, home, at)
+    return this.#ask<CallState>('call', home, at, asking, send)
+  }
+
+  /** Seals a message and sends it, once. @param via a way that is not W */
+  send(message: Message, to: PublicKey, endpoint: Endpoint, via?: Way): void {
     if (this.#closed) return
     const bytes = this.#door.seal(message, to)
     if (bytes === null) this.#drop('no secret with that key')
-    else this.#transmit(bytes, endpoint)
+    else this.#transmit(bytes, endpoint, via)
   }
 
   /** Sends a datagram of format 2 as it is. */
@@ -151,12 +221,12 @@ export class Channel {
     return this.#door.admits(key)
   }
 
-  /** A datagram from the port. */
-  readonly receive = (bytes: Uint8Array, from: Endpoint): void => {
+  /** A datagram from the port. @param via the way by which it came, if that is not W */
+  readonly receive = (bytes: Uint8Array, from: Endpoint, via?: Way): void => {
     if (this.#closed) return
     this.counters.received++
     if (bytes[0] !== sizes.controlByte) this.#drop('not a control packet')
-    else if (bytes[1] === sizes.formats.sealed) this.#receiveSealed(bytes, from)
+    else if (bytes[1] === sizes.formats.sealed) this.#receiveSealed(bytes, from, via)
     else if (bytes[1] === sizes.formats.stream) this.#receiveStream(bytes, from)
     else this.#drop('unknown format')
   }
@@ -169,7 +239,7 @@ export class Channel {
 
   /** Entries of all tables, which have bounds. */
   get size(): number {
-    return this.#door.size + this.#requests.size
+    return this.#door.size + this.#requests.size + this.#offers.size + this.#responder.size
   }
 
   #ask<T>(...question: Parameters<Requests['ask']>): Promise<T | null> {
@@ -177,11 +247,11 @@ export class Channel {
     return this.#requests.ask<T>(...question)
   }
 
-  #receiveSealed(bytes: Uint8Array, from: Endpoint): void {
+  #receiveSealed(bytes: Uint8Array, from: Endpoint, via: Way | undefined): void {
     const opened = this.#door.open(bytes, from, this.#os.clock.now())
     if (opened === null) return
     this.counters.opened++
-    this.#handle(opened.message, opened.key, from, bytes.length)
+    this.#handle(opened.message, { key: opened.key, from, length: bytes.length, via })
   }
 
   #receiveStream(bytes: Uint8Array, from: Endpoint): void {
@@ -190,34 +260,41 @@ export class Channel {
     else this.handlers.onStreamPacket(bytes, from)
   }
 
-  /** @param length of the whole datagram: no answer may be longer */
-  #handle(message: Message, key: PublicKey, from: Endpoint, length: number): void {
+  #handle(message: Message, asked: Asked): void {
+    const { key, from, via } = asked
     switch (message.type) {
-      case 'ping': {
-        const { transaction, network } = message
-        const sameNetwork = network && this.#isOurs(network)
-        const pong = { type: 'pong', transaction, observed: from, clock: this.#os.clock.wall() } as const
-        this.#answer({ ...pong, ...(network && { sameNetwork: sameNetwork === true }) }, key, from, length)
-        this.handlers.onPing?.(key, from)
+      case 'ping':
+        if (this.#responder.ping(message, asked)) this.handlers.onPing?.(key, from, via)
         break
-      }
+      case 'find':
+        void this.#responder.find(message, asked)
+        break
+      case 'home':
+        this.#responder.home(message, asked)
+        break
+      case 'call':
+        this.#responder.call(message, asked)
+        break
       case 'pong': {
         const { observed, clock, sameNetwork } = message
-        const request = this.#requests.match('ping', message.transaction, key, from)
-        if (typeof request === 'string') {
-          this.#drop(request)
-          break
-        }
-        this.prove(from)
-        const of = sameNetwork === undefined ? {} : { sameNetwork }
-        request.settle({ observed, clock, rtt: request.rtt, ...of } satisfies Pong)
+        const of = { ...(sameNetwork !== undefined && { sameNetwork }), ...(via && { via }) }
+        this.#settle('ping', message, asked, rtt => ({ observed, clock, rtt, from, ...of }) satisfies Pong)
         break
       }
-      case 'find':
-        void this.#answerFind(message.transaction, message.id, key, from, length)
+      case 'lease': {
+        const { type: _, transaction: __, ...lease } = message
+        this.#settle('home', message, asked, rtt => ({ ...lease, rtt }) satisfies Lease)
+        break
+      }
+      case 'called':
+        this.#settle('call', message, asked, () => message.state)
         break
       case 'record':
-        this.#receiveRecord(message, key, from)
+        if (message.transaction.some(byte => byte !== 0)) this.#settle('find', message, asked, () => message.record)
+        else if (message.record.length > 0) this.handlers.onRecord?.(key, message.record, from)
+        break
+      case 'offer':
+        this.#receiveOffer(message, key, from)
         break
       case 'open':
         if (this.handlers.onOpen) this.handlers.onOpen(key, from, message)
@@ -226,56 +303,62 @@ export class Channel {
     }
   }
 
-  #isOurs(network: Uint8Array): boolean {
-    return this.#network?.every((byte, i) => byte === network[i]) ?? false
-  }
-
-  #receiveRecord(message: Message & { type: 'record' }, key: PublicKey, from: Endpoint): void {
-    const { transaction, record } = message
-    if (transaction.every(byte => byte === 0)) {
-      if (record.length > 0) this.handlers.onRecord?.(key, record, from)
-      return
-    }
-    const request = this.#requests.match('find', transaction, key, null)
+  /** An answer: the question that waits for it ends. */
+  #settle(
+    question: Parameters<Requests['match']>[0],
+    { transaction }: { readonly transaction: Uint8Array },
+    { key, from }: Asked,
+    answer: (rtt: number) => unknown,
+  ): void {
+    const request = this.#requests.match(question, transaction, key, from)
     if (typeof request === 'string') {
       this.#drop(request)
       return
     }
-    if (request.endpoint === formatEndpoint(from)) this.prove(from)
-    request.settle(record)
+    // an answer from elsewhere may have any source written on it
+    if (request.asked) this.prove(from)
+    request.settle(answer(request.rtt))
   }
 
-  async #answerFind(transaction: Uint8Array, id: Uint8Array, key: PublicKey, from: Endpoint, length: number) {
-    if (this.#findsOpen >= sizes.maxOpenFinds) {
-      this.#drop('too many finds')
-      return
-    }
-    this.#findsOpen++
-    try {
-      const record = (await this.handlers.answerFind?.(id)) ?? new Uint8Array(0)
-      this.#answer({ type: 'record', transaction, record }, key, from, length)
-    } catch {
-      this.#drop('find failed')
-    } finally {
-      this.#findsOpen--
-    }
+  #receiveOffer(offer: Offer, key: PublicKey, from: Endpoint): void {
+    if (!this.#isOurs(offer.network)) this.#drop('another network')
+    else if (!this.handlers.onOffer) this.#drop('no offers here')
+    else if (!this.#offers.isNew(key, offer.at)) this.#drop('offer heard before')
+    else this.handlers.onOffer(key, offer, from)
   }
 
-  #answer(message: Message, key: PublicKey, to: Endpoint, atMost: number): void {
+  #isOurs(network: Uint8Array): boolean {
+    return this.#network?.every((byte, i) => byte === network[i]) ?? false
+  }
+
+  #answer(message: Message, { key, from, length, via }: Asked): void {
     if (this.#closed) return
     const bytes = this.#door.seal(message, key)
     if (bytes === null) this.#drop('no secret with that key')
-    else if (bytes.length > atMost) this.#drop('answer longer than its question')
-    else this.#transmit(bytes, to)
+    else if (bytes.length > length) this.#drop('answer longer than its question')
+    else this.#transmit(bytes, from, via)
   }
 
-  #transmit(bytes: Uint8Array, to: Endpoint): void {
+  #passOn(datagram: Uint8Array, to: Endpoint): void {
+    this.counters.passedOn++
+    this.#transmit(datagram, to)
+  }
+
+  #transmit(bytes: Uint8Array, to: Endpoint, via: Way = this.#port): void {
     this.counters.sent++
-    this.#port.send(bytes, to)
+    via.send(bytes, to)
   }
 
   #drop(reason: string): void {
     const { dropped } = this.counters
     dropped[reason] = (dropped[reason] ?? 0) + 1
   }
+}
+
+/** Where a PONG may come from; `undefined`: from where we asked. */
+function answersFrom(asked: Endpoint, options: PingOptions): ((from: Endpoint) => boolean) | undefined {
+  const host = parseAddress(asked.host)
+  if (options.changeAddress) return from => from.host !== host
+  if (options.changePort) return from => from.host === host && from.port !== asked.port
+  return undefined
 }

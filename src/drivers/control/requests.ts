@@ -21,7 +21,7 @@ export type Asking = {
   readonly sendTimes?: readonly Time[]
 }
 
-export type Question = 'ping' | 'find'
+export type Question = 'ping' | 'find' | 'home' | 'call'
 
 /** Why an answer is not taken: nobody asked (any more), or somebody else was asked, or elsewhere. */
 export type Unfit = 'answer to nothing' | 'answer of another key' | 'answer from another endpoint'
@@ -30,6 +30,7 @@ type Request = {
   readonly question: Question
   readonly key: PublicKey
   readonly endpoint: string
+  readonly from: (endpoint: Endpoint) => boolean
   readonly transactions: Set<string>
   settle(answer: unknown): void
 }
@@ -57,25 +58,33 @@ export class Requests {
     return this.#open.size >= maxOpenRequests
   }
 
-  /** Asks until an answer comes: what `settle` was given, or `null`. @param send one datagram, with this transaction */
+  /**
+   * Asks until an answer comes: what `settle` was given, or `null`.
+   *
+   * @param send one datagram, with this transaction
+   * @param from where the answer may come from, if not just from `endpoint`
+   */
   ask<T>(
     question: Question,
     key: PublicKey,
     endpoint: Endpoint,
     asking: Asking,
     send: (transaction: Uint8Array) => void,
+    from?: ((endpoint: Endpoint) => boolean) | undefined,
   ): Promise<T | null> {
     const host = parseAddress(endpoint.host)
     if (host === null) throw new TypeError(`${endpoint.host} is not an address`)
     if (this.full) return Promise.resolve(null)
     const { timeout = answerTimeout, sendTimes: times = sendTimes } = asking
+    const asked = formatEndpoint({ host, port: endpoint.port })
     return new Promise(resolve => {
       const start = this.#clock.now()
       const timers: { cancel(): void }[] = []
       const request: Request = {
         question,
         key,
-        endpoint: formatEndpoint({ host, port: endpoint.port }),
+        endpoint: asked,
+        from: from ?? (endpoint => formatEndpoint(endpoint) === asked),
         transactions: new Set(),
         settle: answer => {
           for (const timer of timers) timer.cancel()
@@ -100,22 +109,20 @@ export class Requests {
     })
   }
 
-  /**
-   * The request that this answer belongs to.
-   * @param from `null` where it does not matter, because the answer proves itself
-   */
+  /** The request that this answer belongs to. `asked`: it came from where the question went. */
   match(
     question: Question,
     transaction: Uint8Array,
     key: PublicKey,
-    from: Endpoint | null,
-  ): { rtt: Time; endpoint: string; settle(answer: unknown): void } | Unfit {
+    from: Endpoint,
+  ): { rtt: Time; asked: boolean; settle(answer: unknown): void } | Unfit {
     const sent = this.#sent.get(transactionKey(transaction))
     if (sent === undefined || sent.request.question !== question) return 'answer to nothing'
     const { request, at } = sent
     if (request.key !== key) return 'answer of another key'
-    if (from !== null && request.endpoint !== formatEndpoint(from)) return 'answer from another endpoint'
-    return { rtt: this.#clock.now() - at, endpoint: request.endpoint, settle: request.settle }
+    if (!request.from(from)) return 'answer from another endpoint'
+    const asked = request.endpoint === formatEndpoint(from)
+    return { rtt: this.#clock.now() - at, asked, settle: request.settle }
   }
 
   /** Ends all without an answer. */

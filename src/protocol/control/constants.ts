@@ -2,7 +2,7 @@
  * The numbers of the control protocol, with their units and where they come from. Lengths are bytes, unless a name says otherwise.
  */
 
-import { minute, second } from '../../base/time.ts'
+import { hour, minute, second } from '../../base/time.ts'
 
 /** First byte of each of our datagrams; WireGuard's own start with a type from 1 to 4 (whitepaper §5.4). */
 export const controlByte = 0xff
@@ -45,6 +45,8 @@ export const networkLength = 8
 /** A PING that asks for a network gets a PONG with one byte more. */
 export const minPaddingWithNetwork = minPadding + 1
 export const maxPadding = maxMessage - pingHead
+/** 128 bits, as long as the check: nobody guesses one. */
+export const tokenLength = 16
 
 /** An endpoint record with all its endpoints and homes; `protocol/directory` states the same number. */
 export const maxRecord = 768
@@ -63,6 +65,17 @@ export const minOpenDatagram = 1200
 export const openLength = minOpenDatagram - overhead
 /** The longest stream packet that an OPEN can carry. */
 export const maxOpenPacket = maxMessage - openHead
+
+/** CALL without its datagram: type, transaction, token, target, length. */
+export const callHead = 1 + transactionLength + tokenLength + keyLength + 2
+/** The longest datagram that a CALL can carry. */
+export const maxCalled = maxMessage - callHead
+/** The longest LEASE: type, transaction, state, token, seconds, endpoint, clock, other port, other family and address. */
+export const leaseLength = 1 + transactionLength + 1 + tokenLength + 2 + endpointLength + 8 + 2 + 1 + 16
+/** A HOME is never shorter than the LEASE it asks for. */
+export const homeLength = leaseLength
+/** OFFERs are padded to a multiple of this, so that their length tells less. */
+export const offerBlock = 64
 
 /** Format 2 without its frames: header, connection id, packet number. */
 export const streamHead = headerLength + connectionLength + 8
@@ -85,7 +98,14 @@ export const budgets = {
 export const provenFor = 10 * minute
 
 /** Entries of the tables that a stranger can fill; the least recently used one makes room. */
-export const tables = { sources: 4_096, peers: 4_096, keys: 4_096, receivers: 1_024 } as const
+export const tables = {
+  sources: 4_096,
+  peers: 4_096,
+  keys: 4_096,
+  receivers: 1_024,
+  offers: 4_096,
+  calls: 4_096,
+} as const
 
 /** Requests of ours that wait for an answer. */
 export const maxOpenRequests = 4_096
@@ -94,3 +114,6 @@ export const maxOpenFinds = 64
 /** When a request is sent, counted from its start: gaps that double, as RFC 8489 §6.2.1 has it, but start lower. */
 export const sendTimes: readonly number[] = [0, 200, 600, 1_400]
 export const answerTimeout = 3 * second
+
+/** An OFFER's time may lie so far below the last one of the same key, and no less: then the sender's clock was set back. */
+export const clockSetBack = 1 * hour

@@ -30,4 +30,8 @@ export class Recent<K, V> {
     if (this.#entries.size >= this.#room) this.#entries.delete(this.#entries.keys().next().value!)
     this.#entries.set(key, value)
   }
+
+  delete(key: K): void {
+    this.#entries.delete(key)
+  }
 }

@@ -19,7 +19,7 @@ import { blindedKey, type Place, placeOf } from './blind.ts'
 import { decodeBody, encodeBody, type RecordBody } from './record-body.ts'
 
 export { type Place, placeOf } from './blind.ts'
-export type { EndpointKind, NatKind } from './record-body.ts'
+export type { EndpointKind, Filtering, Home, NatKind } from './record-body.ts'
 
 export type NodeRecord = RecordBody & {
   /** The higher one replaces the lower. At most 2^53 - 1. */

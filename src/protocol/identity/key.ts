@@ -126,6 +126,12 @@ export function readPublicKey(text: string): Read<PublicKey> {
   return { ok: publicKeyOf(bytes) }
 }
 
+/** Can these 32 bytes be a public key? For what machines wrote: whether it is rather a private one, 100 times the work, only people mix up. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  const u = bytesToNumberLE(bytes)
+  return u < P && !lowOrder.has(u)
+}
+
 /** Reads a private key in either form. */
 export function readPrivateKey(text: string): Read<PrivateKey> {
   const read = readKeyBytes(text)

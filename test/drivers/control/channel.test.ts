@@ -17,7 +17,9 @@ test('a PING is answered with the source that was seen, the clock, and the round
   const [a, b] = [wire.node('192.0.2.1'), wire.node('2001:db8::2')]
   const pong = a.channel.ping(b.key, b.endpoint, { candidate: 9 })
   await wire.pass(20)
-  assert.deepEqual(await pong, { observed: a.endpoint, clock: 1_800_000_001_000, rtt: 20 } satisfies Pong)
+  assert.deepEqual(await pong, {
+    ...{ observed: a.endpoint, clock: 1_800_000_001_000, rtt: 20, from: b.endpoint },
+  } satisfies Pong)
   assert.equal(wire.log.length, 2)
   assert.equal(a.channel.counters.opened, 1)
   assert.deepEqual(a.channel.counters.dropped, {})

@@ -3,14 +3,36 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { hex } from '@scure/base'
 import fc from 'fast-check'
+import { addressBytes } from '../../../src/base/ip.ts'
 import { systemCrypto } from '../../../src/os/crypto.ts'
 import * as sizes from '../../../src/protocol/control/constants.ts'
-import { decodeMessage, encodeMessage, type Message, networkTag } from '../../../src/protocol/control/message.ts'
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  networkTag,
+  type Offer,
+} from '../../../src/protocol/control/message.ts'
+import { decodeBody, encodeBody } from '../../../src/protocol/directory/record-body.ts'
+import { PrivateKey, publicKeyBytes } from '../../../src/protocol/identity/key.ts'
 import { message } from './messages.ts'
 
 const transaction = hex.decode('000102030405060708090a0b')
 const zeros = (count: number) => '00'.repeat(count)
 const clock = 1_800_000_000_000
+
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), 'utf8'))
+const vectors: { receiver: string; datagrams: { name: string; body: string; datagram: string }[] } =
+  read('control.json')
+const records = read('records.json')
+const tokenHex = '202122232425262728292a2b2c2d2e2f'
+const token = hex.decode(tokenHex)
+const receiver = new PrivateKey(hex.decode(vectors.receiver)).publicKey()
+const sealedPing = hex.decode(vectors.datagrams[0]!.datagram)
+const offer: Message = {
+  ...{ type: 'offer', transaction, answer: false, network: networkTag(systemCrypto, 'test'), at: clock + 123 },
+  body: decodeBody(hex.decode(records.bodies[0].body))!,
+}
 
 // name, message, bytes; the same bodies are sealed in test/vectors/control.json
 const rows: [string, Message, string][] = [
@@ -46,14 +68,63 @@ const rows: [string, Message, string][] = [
     },
     `05 1011121314151617 ${'cd'.repeat(32)} 0003 ff02c0 ${zeros(1040)}`,
   ],
+  [
+    'PING, from elsewhere',
+    {
+      ...{ type: 'ping', transaction, candidate: 258, padding: 43, network: networkTag(systemCrypto, 'test') },
+      ...{ changePort: true, changeAddress: true },
+      answerTo: { token, endpoint: { host: '2001:db8::7', port: 40001 } },
+    },
+    `01 000102030405060708090a0b 0f 0102 9388d6b9a06ee4f6 ${tokenHex} 06 20010db8000000000000000000000007 9c41`,
+  ],
+  ['HOME', { type: 'home', transaction, token }, `07 000102030405060708090a0b ${tokenHex} ${zeros(49)}`],
+  ['HOME, no token', { type: 'home', transaction, token: null }, `07 000102030405060708090a0b ${zeros(65)}`],
+  [
+    'LEASE',
+    {
+      ...{ type: 'lease', transaction, state: 'leased', token, seconds: 90, clock },
+      ...{ observed: { host: '198.51.100.9', port: 40001 }, other: { port: 51821, address: '203.0.113.8' } },
+    },
+    `0a 000102030405060708090a0b 01 ${tokenHex} 005a 04 c6336409 9c41 000000006b49d200 ca6d 04 cb007108`,
+  ],
+  [
+    'LEASE, the shortest',
+    {
+      ...{ type: 'lease', transaction, state: 'prove', token, seconds: 0, clock },
+      ...{ observed: { host: '198.51.100.9', port: 40001 }, other: {} },
+    },
+    `0a 000102030405060708090a0b 02 ${tokenHex} 0000 04 c6336409 9c41 000000006b49d200 0000 00`,
+  ],
+  [
+    'LEASE, the longest',
+    {
+      ...{ type: 'lease', transaction, state: 'full', token, seconds: 0, clock },
+      ...{ observed: { host: '2001:db8::9', port: 40001 }, other: { port: 51821, address: '2001:db8::8' } },
+    },
+    `0a 000102030405060708090a0b 03 ${tokenHex} 0000 06 20010db8000000000000000000000009 9c41 000000006b49d200
+     ca6d 06 20010db8000000000000000000000008`,
+  ],
+  ['CALLED', { type: 'called', transaction, state: 'absent' }, '0b 000102030405060708090a0b 03'],
+  [
+    'CALL',
+    { type: 'call', transaction, token, target: receiver, datagram: sealedPing },
+    `06 000102030405060708090a0b ${tokenHex} ${hex.encode(publicKeyBytes(receiver))} 009a ${hex.encode(sealedPing)}`,
+  ],
+  [
+    'OFFER',
+    offer,
+    `0c 000102030405060708090a0b 00 9388d6b9a06ee4f6 000001a3185c507b 0080 ${records.bodies[0].body} ${zeros(32)}`,
+  ],
+  [
+    'OFFER, answer and spray',
+    { ...offer, answer: true, spray: { host: '198.51.100.9', base: 40001, step: -2, sockets: 256 } },
+    `0c 000102030405060708090a0b 03 9388d6b9a06ee4f6 000001a3185c507b 0080 ${records.bodies[0].body}
+     04 c6336409 9c41 fffe 0100 ${zeros(21)}`,
+  ],
 ]
 
-const vectors: { datagrams: { name: string; body: string }[] } = JSON.parse(
-  readFileSync(new URL('../../vectors/control.json', import.meta.url), 'utf8'),
-)
-
 for (const [name, message, row] of rows) {
-  const text = row.replaceAll(' ', '')
+  const text = row.replaceAll(/\s/g, '')
   test(`${name} in hex`, () => {
     assert.equal(hex.encode(encodeMessage(message)), text)
     assert.deepEqual(decodeMessage(hex.decode(text)), message)
@@ -63,8 +134,8 @@ for (const [name, message, row] of rows) {
 
 test('the examples of docs/protocol/control.md are those rows', () => {
   const text = readFileSync(new URL('../../../docs/protocol/control.md', import.meta.url), 'utf8')
-  const examples = [...text.matchAll(/^0[1-5](?: [0-9a-f]+)+/gm)].map(match => match[0].replaceAll(' ', ''))
-  assert.equal(examples.length, 5)
+  const examples = [...text.matchAll(/^0[1-9abc](?: [0-9a-f]+)+/gm)].map(match => match[0].replaceAll(' ', ''))
+  assert.equal(examples.length, 11)
   for (const example of examples) {
     assert.ok(
       vectors.datagrams.some(({ body }) => body.startsWith(example.replace(/00$/, ''))),
@@ -101,6 +172,12 @@ test('trailing bytes are padding; only a PING counts them', () => {
   )
 })
 
+/** Without its padding. */
+function offerLength({ body, spray }: Offer): number {
+  const address = spray && addressBytes(spray.host).length
+  return 32 + encodeBody(body).length + (address === undefined ? 0 : 1 + address + 6)
+}
+
 test('a message cut anywhere before its padding is malformed, and so is a short question', () => {
   const known = {
     ping: sizes.pingLength,
@@ -108,11 +185,17 @@ test('a message cut anywhere before its padding is malformed, and so is a short 
     find: sizes.findLength,
     record: Infinity,
     open: sizes.openLength,
+    home: sizes.homeLength,
+    ...{ call: Infinity, lease: Infinity, called: Infinity },
   }
   fc.assert(
     fc.property(message, fc.nat(), (message, cut) => {
       const bytes = encodeMessage(message)
-      const needed = Math.max(message.type === 'open' ? sizes.openHead + message.packet.length : 0, known[message.type])
+      const needed = {
+        ...known,
+        open: Math.max(sizes.openLength, sizes.openHead + (message.type === 'open' ? message.packet.length : 0)),
+        offer: message.type === 'offer' ? offerLength(message) : 0,
+      }[message.type]
       // without its last byte, what says of which network the node is, a PONG is one that does not say
       const whole = bytes.length - (message.type === 'pong' && message.sameNetwork !== undefined ? 1 : 0)
       const length = cut % Math.min(needed, whole)
@@ -123,8 +206,8 @@ test('a message cut anywhere before its padding is malformed, and so is a short 
 })
 
 test('types that are not known, or not yet', () => {
-  for (const type of [6, 7, 8, 9]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'reserved type')
-  for (const type of [0, 10, 255]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'unknown type')
+  for (const type of [8, 9]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'reserved type')
+  for (const type of [0, 13, 255]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'unknown type')
   assert.equal(decodeMessage(new Uint8Array(0)), 'malformed')
 })
 
@@ -151,6 +234,61 @@ test('nobody here sends what may not be sent', () => {
     assert.throws(() => encodeMessage({ type: 'ping', transaction, candidate: 0, padding }), TypeError)
   assert.throws(() => encodeMessage({ type: 'record', transaction, record }), TypeError)
   assert.throws(() => encodeMessage({ type: 'open', connection, secret, packet }), TypeError)
+})
+
+test('what may not be in a message of homes', () => {
+  const sealed = (length: number, ...start: number[]) => {
+    const bytes = new Uint8Array(length)
+    bytes.set(start)
+    return bytes
+  }
+  const call = (datagram: Uint8Array) => ({ type: 'call', transaction, token, target: receiver, datagram }) as const
+  const passed = [sealed(sizes.minDatagram, 0xff, 1), sealed(sizes.maxCalled, 0xff, 1)]
+  for (const datagram of passed) assert.equal(encodeMessage(call(datagram)).length, sizes.callHead + datagram.length)
+  // WireGuard's packets, streams, announcements, and what is too short or too long to be sealed
+  const refused = [
+    ...[1, 2, 3, 4].map(type => sealed(148, type)),
+    ...[0, 2, 3].map(format => sealed(148, 0xff, format)),
+    ...[2, sizes.minDatagram - 1, sizes.maxCalled + 1].map(length => sealed(length, 0xff, 1)),
+  ]
+  for (const datagram of refused) {
+    assert.throws(() => encodeMessage(call(datagram)), TypeError)
+    const head = encodeMessage(call(passed[0]!)).subarray(0, sizes.callHead)
+    const body = Uint8Array.of(...head.subarray(0, -2), datagram.length >> 8, datagram.length & 255, ...datagram)
+    assert.equal(decodeMessage(body), 'malformed')
+  }
+  const body = (name: string) => hex.decode(vectors.datagrams.find(vector => vector.name === name)!.body)
+  const changed = (name: string, at: number, ...values: number[]) => {
+    const bytes = body(name)
+    bytes.set(values, at)
+    return decodeMessage(bytes)
+  }
+  for (const state of [0, 4]) assert.equal(changed('LEASE', 13, state), 'malformed')
+  for (const state of [0, 5]) assert.equal(changed('CALLED', 13, state), 'malformed')
+  assert.equal(changed('LEASE', 37, 0, 0), 'malformed', 'no port')
+  assert.equal(changed('LEASE', 39, 255), 'malformed', 'a clock beyond all')
+  assert.deepEqual(changed('LEASE', 50, 224), { ...(decodeMessage(body('LEASE')) as object), other: { port: 51821 } })
+  assert.equal(changed('PING, from elsewhere', 57, 0, 0), 'malformed', 'an answer to port 0')
+  assert.equal(decodeMessage(body('PING, from elsewhere').subarray(0, 58)), 'malformed')
+  assert.equal(changed('OFFER', 22, 255), 'malformed', 'a time beyond all')
+  assert.equal(changed('OFFER', 33, 17), 'malformed', '17 endpoints')
+  const spray = 32 + 128
+  assert.equal(changed('OFFER, answer and spray', spray, 9), 'malformed', 'a family of the future')
+  assert.equal(changed('OFFER, answer and spray', spray + 1, 224), 'malformed', 'multicast')
+  assert.equal(changed('OFFER, answer and spray', spray + 9, 0, 0), 'malformed', 'no sockets')
+  const none = changed('OFFER, answer and spray', spray + 5, 0, 0)
+  assert.deepEqual(none, { ...offer, answer: true, spray: { host: '198.51.100.9', sockets: 256 } })
+})
+
+test('the length of an OFFER tells little', () => {
+  fc.assert(
+    fc.property(message, message => {
+      if (message.type !== 'offer') return
+      const { length } = encodeMessage(message)
+      assert.ok(length % 64 === 0 && length <= 576 && length + sizes.overhead <= sizes.maxCalled)
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('the numbers belong together', () => {
