@@ -10,16 +10,23 @@
  * | lan    | `lan`                              | somebody on the link who knows the peer's key                      |
  * | heard  | `heard`                            | the source of a PING that the peer once sealed: may be a replay    |
  * | tunnel | `roamed`                           | WireGuard: an authenticated packet came from there                 |
+ * | offer  | `fixed` `host` `mapped` `reflexive`| the peer, sealed to us a moment ago                                |
+ * | spray  | `punched`                          | the peer, from a port that was guessed                             |
  */
 
 import { type Address, contains, type Endpoint, familyOf, formatPrefix, type Prefix, prefixOf } from '../../base/ip.ts'
 import type { Time } from '../../base/time.ts'
 
-export type Source = 'file' | 'record' | 'cache' | 'lan' | 'heard' | 'tunnel'
-export type Kind = 'fixed' | 'host' | 'mapped' | 'reflexive' | 'lan' | 'cached' | 'heard' | 'roamed'
+export type Source = 'file' | 'record' | 'cache' | 'lan' | 'heard' | 'tunnel' | 'offer' | 'spray'
+export type Kind = 'fixed' | 'host' | 'mapped' | 'reflexive' | 'lan' | 'cached' | 'heard' | 'roamed' | 'punched'
 
 /** A place as a source names it. */
 export type Named = { readonly kind: Kind; readonly endpoint: Endpoint }
+
+/** Places of one kind. */
+export function named(kind: Kind, endpoints: readonly Endpoint[]): Named[] {
+  return endpoints.map(endpoint => ({ kind, endpoint }))
+}
 
 /** Why a candidate is not the endpoint in use; `in use` where it is. */
 export type Why =
@@ -30,6 +37,8 @@ export type Why =
   | 'stopped answering'
   | 'answered, another ranks better'
   | 'answered, another is as good'
+  /** It is where the peer will be looked for first. */
+  | 'answered, nobody uses the peer'
   | 'not tried, one that ranks better answers'
   | 'no probes left for now'
   | 'no IPv4 here'
@@ -47,7 +56,7 @@ export type Refusal =
   | 'no port'
 
 /** Probes on their way up the ladder: `rungs` in all, `step` of them sent, the next thing to do at `next`. */
-export type Climb = { readonly rungs: number; step: number; next: Time }
+export type Climb = { readonly rungs: number; readonly wait: Time; step: number; next: Time }
 
 export type Candidate = {
   /** Goes into the PING and comes back with the PONG; never used twice for different endpoints while an answer may be on its way. */
@@ -58,11 +67,16 @@ export type Candidate = {
   /** It has had its turn since something last changed. */
   tried: boolean
   probes: number
+  lastProbeAt: Time | null
   /** The last PONG, `null` where none came since it was last found silent. */
   answeredAt: Time | null
+  /** The last PONG that ever came. */
+  lastAnswerAt: Time | null
   /** Smoothed round trip, ms. */
   rtt: number | null
   why: Why
+  /** When that was found. */
+  whyAt: Time | null
 }
 
 /** An address of this machine with the length of its network. */
@@ -128,4 +142,10 @@ export function sameSurroundings(a: Surroundings, b: Surroundings): boolean {
   const text = ({ overlays, own, port, loopback = false }: Surroundings) =>
     [...overlays.map(formatPrefix), '|', ...own.map(it => `${it.address}/${it.length}`).sort(), port, loopback].join()
   return text(a) === text(b)
+}
+
+/** What was found of a candidate, and when. */
+export function judge(candidate: Candidate, why: Why, now: Time): void {
+  candidate.why = why
+  candidate.whyAt = now
 }

@@ -131,9 +131,12 @@ export class Candidates {
       climb: null,
       tried: false,
       probes: 0,
+      lastProbeAt: null,
       answeredAt: null,
+      lastAnswerAt: null,
       rtt: null,
       why: 'not tried yet',
+      whyAt: null,
     }
     this.#byEndpoint.set(formatEndpoint(endpoint), candidate)
     return candidate

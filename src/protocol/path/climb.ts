@@ -2,14 +2,14 @@
 
 import type { Allowance } from '../../base/allowance.ts'
 import type { Time } from '../../base/time.ts'
-import type { Candidate } from './candidate.ts'
+import { type Candidate, judge } from './candidate.ts'
 import { answerRtts, answerWait, heardRungs, ladder } from './constants.ts'
 import type { Output } from './events.ts'
 
-/** Probes at once, then as the ladder says. A climb under way begins again. */
-export function begin(candidate: Candidate, rungs: number, now: Time): void {
-  candidate.climb = { rungs, step: 0, next: now }
-  if (candidate.why !== 'in use') candidate.why = 'being tried'
+/** Probes at once, then as the ladder says. A climb under way begins again. @param wait ms for the answer to the last one */
+export function begin(candidate: Candidate, rungs: number, now: Time, wait: Time = answerWait): void {
+  candidate.climb = { rungs, wait, step: 0, next: now }
+  if (candidate.why !== 'in use') judge(candidate, 'being tried', now)
 }
 
 /** One probe now: the next rung of a climb under way, or one by itself. */
@@ -27,7 +27,7 @@ export function isHunted(candidate: Candidate): boolean {
 /** A PONG: the climb is over. The round trip is smoothed as in RFC 6298 §2.3. */
 export function answer(candidate: Candidate, rtt: number, now: Time): void {
   candidate.climb = null
-  candidate.answeredAt = now
+  candidate.answeredAt = candidate.lastAnswerAt = now
   candidate.rtt = candidate.rtt === null ? rtt : candidate.rtt + (rtt - candidate.rtt) / 8
 }
 
@@ -43,13 +43,14 @@ export function advanceAll(
     const due = advance(candidate, now)
     if (due === 'probe' && allowance.take(now)) {
       candidate.probes += 1
+      candidate.lastProbeAt = now
       probes.push({ kind: 'probe', endpoint: candidate.endpoint, candidate: candidate.id })
     } else if (due === 'probe') {
       // not asked is not silent
       candidate.climb = null
-      if (candidate.why !== 'in use') candidate.why = 'no probes left for now'
+      if (candidate.why !== 'in use') judge(candidate, 'no probes left for now', now)
     } else if (due === 'silent') {
-      candidate.why = candidate.answeredAt === null ? 'no answer' : 'stopped answering'
+      judge(candidate, candidate.answeredAt === null ? 'no answer' : 'stopped answering', now)
       candidate.answeredAt = null
       silent.push(candidate)
     }
@@ -66,7 +67,7 @@ function advance(candidate: Candidate, now: Time): 'probe' | 'silent' | null {
     return 'silent'
   }
   climb.step += 1
-  const wait = Math.max(answerWait, answerRtts * (candidate.rtt ?? 0))
+  const wait = Math.max(climb.wait, answerRtts * (candidate.rtt ?? 0))
   climb.next = now + (climb.step < climb.rungs ? ladder[climb.step]! - ladder[climb.step - 1]! : wait)
   return 'probe'
 }

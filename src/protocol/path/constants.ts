@@ -13,6 +13,10 @@ export const ladder = [0, 100, 300, 700, 1_500, 3_100] as const
 /** Rungs of the ladder that decide whether the endpoint in use is dead. Harmless if wrong: the hunt that follows probes it again. */
 export const checkRungs = 4
 
+/** The same where the peer itself says that it has lost us: it surely has, and what is needed next should begin soon. */
+export const lostRungs = 3
+export const lostWait = 300
+
 /** Rungs for an endpoint that a PING came from: its sender repeats, we need not. */
 export const heardRungs = 1
 
@@ -20,8 +24,8 @@ export const heardRungs = 1
 export const answerWait = 800
 export const answerRtts = 3
 
-/** Candidates a peer may have, by who said so. A record has 16 endpoints at most. The sum bounds the table: 32. */
-export const room = { file: 4, record: 16, cache: 4, lan: 4, heard: 3, tunnel: 1 } as const
+/** Candidates a peer may have, by who said so. A record has 16 endpoints at most, an OFFER too. The sum bounds the table: 50. */
+export const room = { file: 4, record: 16, offer: 16, cache: 4, lan: 4, heard: 3, tunnel: 1, spray: 2 } as const
 
 /** Probes to one peer: one full ladder for a full table at once, then one a second. */
 export const probeBurst = 32 * ladder.length
@@ -33,6 +37,9 @@ export const heardPerSecond = 0.5
 
 /** A new hunt of the same candidates, ms: doubling from the first to the last. Below 30 s, NATs still hold what the hunt before opened. */
 export const huntAgain = { first: 15 * second, last: 5 * minute } as const
+
+/** The same while somebody sends to the peer: a router that starts anew, or a link that was away, is back within seconds. */
+export const huntAskedAgain = { first: 1 * second, last: 15 * second } as const
 
 /** The record looked up again, ms: doubling from the first to the last. Two nodes that start together publish within a second. */
 export const lookUpAgain = { first: 1 * second, last: 5 * minute } as const
@@ -74,8 +81,80 @@ export const settleTime = 3 * second
 export const fasterShare = 0.2
 export const fasterBy = 10
 
-/** Traffic so recent, ms, makes a hunt urgent. */
-export const inUseFor = 60 * second
+/** Somebody has asked for the peer so recently, ms, that a hunt is urgent, and goes on. */
+export const askedFor = 60 * second
+
+/** Hunts that nobody asks for: so many, and then the peer is left alone until something happens. */
+export const unaskedHunts = 3
+
+/** The same for look-ups, which begin 1 s apart: so many take half a minute, in which a directory is joined. */
+export const unaskedLookUps = 6
+
+/**
+ * When an OFFER is sent while a peer does not answer, ms after the hunt's begin. The first makes both sides probe at the same time; the
+ * second comes when a lost one would have been answered on most paths; each begins the other side's ladder anew.
+ */
+export const offerTimes = [0, 300, 1_000, 3_000] as const
+
+/** OFFERs to one peer: two hunts of them at once, then one hunt in 20 s. A home passes on 10 a second for all of our peers. */
+export const offerBurst = 8
+export const offersPerSecond = 0.2
+
+/** OFFERs of the peer that are acted upon. Each may cost 16 ladders, within `probeBurst`. */
+export const offeredBurst = 6
+export const offeredPerSecond = 0.5
+
+/** Data so recent, ms, means that the path is in use and must be known to live. Counters are read every 5 s: three looks. */
+export const usedFor = 15 * second
+
+/** Nobody has used the path for so long, ms: WireGuard's keepalive ends, so that its session may end, too. */
+export const heldFor = 60 * second
+
+/** Nothing at all has come or gone for so long, ms, and there is no session: WireGuard is pointed at the doorbell. */
+export const restAfter = 60 * second
+
+/** An endpoint that answered so recently, ms, is used at once when the doorbell rings. Below 30 s, NATs still hold the mapping. */
+export const rememberedFor = 20 * second
+
+/** A PING to an endpoint in use counts as unanswered after so long, ms, or twice the round trip, or RFC 6298's time-out if longer. */
+export const beatTimeout = 250
+
+/** A late answer makes the next PINGs come so soon, ms: a second opinion, before the first PING is given up. */
+export const beatHurried = 100
+
+/** How late an answer is then, as a share of the time-out: behind nearly all round trips, of which there go at most two into one. */
+export const beatLate = 0.6
+
+/** Between two PINGs to an endpoint in use that does not answer: it was lost, or only WireGuard has proved it; ms. */
+export const beatSlow = 1 * second
+
+/** PINGs that could not be sent in time by so much, ms: we slept, and what is unanswered says nothing of the path. */
+export const sleptFor = 1 * second
+
+/** Loss is measured over about so many PINGs; before that it is taken for 30 %, with the weight of two: a bad path is not yet a dead one. */
+export const lossMemory = 100
+export const lossAtFirst = { share: 0.3, weight: 2 } as const
+
+/**
+ * So unlikely must it be that chance alone ate the PINGs in a row that nothing answered. To suspect the endpoint in use costs an OFFER and
+ * some probes; to give it up for another one that answers may break what works. Where the peer itself says that it is elsewhere, half of the
+ * evidence (the root of the chance) is enough.
+ */
+export const suspectChance = 1e-2
+export const movedChance = 1e-3
+export const deadChance = 1e-6
+
+/** And in numbers, at least and at most. */
+export const suspectBeats = { least: 2, most: 6 } as const
+export const movedBeats = { least: 1, most: 12 } as const
+export const lostBeats = { least: 2, most: 12 } as const
+export const deadBeats = { least: 3, most: 30 } as const
+
+/** From the suspicion to the end of a path for which there is no other, ms: what the four PINGs of a check take with their answers. */
+export const verdictAfter = 1_500
+
+/** The peer has said, so many ms ago, that it is elsewhere or has lost us. It says so again while that is true. */
+export const calledFor = 3 * second
 
 /** WireGuard's REJECT_AFTER_TIME (whitepaper §6.1), ms: no session is older. */
 export const sessionLife = 180 * second

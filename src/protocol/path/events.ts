@@ -42,6 +42,16 @@ export type Input =
   | ({ readonly kind: 'tunnel' } & TunnelState)
   /** Our own addresses, as they are now: nothing happens where they are as before, unless `moved` says that a route has changed. */
   | { readonly kind: 'network'; readonly surroundings: Surroundings; readonly moved?: boolean }
+  /** An OFFER of the peer came: these are its endpoints now, and it looks for us at this moment. `answer`: to an OFFER of ours. */
+  | { readonly kind: 'offered'; readonly endpoints: readonly Named[]; readonly answer: boolean }
+  /** Whether OFFERs can be sent to the peer at all now. */
+  | { readonly kind: 'far'; readonly reachable: boolean }
+  /** A PONG to a PING that was sprayed came from there; `rtt` in ms. */
+  | { readonly kind: 'hit'; readonly endpoint: Endpoint; readonly rtt: number }
+  /** Whether WireGuard can be pointed at the doorbell, and a packet to the peer be heard there. */
+  | { readonly kind: 'doorbell'; readonly works: boolean }
+  /** The doorbell: a packet wants to go to the peer. */
+  | { readonly kind: 'rung' }
   /** The hunt that was asked for may begin. */
   | { readonly kind: 'granted' }
   /** `wh forget`: all that was learnt, but not what the file says. */
@@ -55,12 +65,20 @@ export type UseReason =
   | 'the one before stopped answering'
   /** Set although nothing changed: our network did, or WireGuard is stuck. */
   | 'once more'
+  /** The doorbell rang, and the endpoint that we remember answered a moment ago. */
+  | 'woken'
 
 export type Output =
   /** Send a PING with a fresh transaction; `candidate` is its candidate id. */
   | { readonly kind: 'probe'; readonly endpoint: Endpoint; readonly candidate: number }
   /** Set WireGuard's endpoint, even if it is the same. */
   | { readonly kind: 'use'; readonly endpoint: Endpoint; readonly because: UseReason }
+  /** Send an OFFER to the peer now, through its homes. */
+  | { readonly kind: 'offer' }
+  /** Point WireGuard at the doorbell: there is no path, or nobody needs one. */
+  | { readonly kind: 'park' }
+  /** WireGuard's keepalive for the peer, on or off. Off at first. */
+  | { readonly kind: 'hold'; readonly on: boolean }
   /** Find the record: members first, then the directory. Ends in `record` or `no record`. */
   | { readonly kind: 'look up' }
   /** Asks for a place in `Hunts`; asked again, the higher urgency counts. Ends in `granted`. */

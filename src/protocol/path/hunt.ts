@@ -3,8 +3,8 @@
  *
  *      rest ──due or wanted──▶ waiting ──granted──▶ active ──all ladders ended, look-up too──▶ rest
  *
- * Two things fall due while nothing is found: the candidates tried again, and the record looked up again. What the hunt does with
- * its time is the peer's business.
+ * Two things fall due while nothing is found: the candidates tried again, and the record looked up again. Both are counted, since
+ * nobody looks for ever for a peer that nobody asks for. What the hunt does with its time is the peer's business.
  */
 
 import type { Time } from '../../base/time.ts'
@@ -21,13 +21,18 @@ export class Hunt {
   /** This hunt has tried candidates. */
   #tried = false
   #lookUpAt: Time = never
+  /** Hunts that tried candidates, and look-ups, since the search began. */
+  #hunts = 0
+  #lookUps = 0
   /** When the look-up under way began. */
   #lookingUpSince: Time | null = null
   readonly #tryPauses: Pauses
+  readonly #askedPauses: Pauses
   readonly #lookUpPauses: Pauses
 
   constructor(random: () => number) {
     this.#tryPauses = new Pauses(constants.huntAgain, constants.jitter, random)
+    this.#askedPauses = new Pauses(constants.huntAskedAgain, constants.jitter, random)
     this.#lookUpPauses = new Pauses(constants.lookUpAgain, constants.jitter, random)
   }
 
@@ -36,6 +41,7 @@ export class Hunt {
     this.#seeking = true
     this.#tryAt = now
     this.#lookUpAt = now + grace
+    this.#hunts = this.#lookUps = 0
   }
 
   /** There is a path, or nobody wants one. A hunt under way goes on to its end. */
@@ -48,13 +54,14 @@ export class Hunt {
   /** The pauses begin at their shortest again. */
   freshen(): void {
     this.#tryPauses.reset()
+    this.#askedPauses.reset()
     this.#lookUpPauses.reset()
   }
 
-  /** Somebody waits: the long pauses are for peers that nobody asks for. */
-  hurry(now: Time): void {
-    this.#tryAt = Math.min(this.#tryAt, now + constants.huntAgain.first)
-    this.#lookUpAt = Math.min(this.#lookUpAt, now + constants.huntAgain.first)
+  /** So much was done that it is enough for a peer that nobody asks for. @param candidates how many there are */
+  isEnough(candidates: number): boolean {
+    if (this.name !== 'rest') return false
+    return candidates > 0 ? this.#hunts >= constants.unaskedHunts : this.#lookUps >= constants.unaskedLookUps
   }
 
   ask(urgency: Urgency): Output[] {
@@ -100,19 +107,22 @@ export class Hunt {
     return this.name === 'rest' && Math.min(this.#tryAt, this.#lookUpAt) <= now
   }
 
-  /** Looks up and ends, as it is time. @param climbing probes of this hunt are under way @param candidates how many there are */
-  tick(climbing: boolean, candidates: number, now: Time): Output[] {
+  /** Looks up and ends, as it is time. @param climbing probes of this hunt are under way @param candidates how many there are @param asked somebody sends */
+  tick(climbing: boolean, candidates: number, asked: boolean, now: Time): Output[] {
     if (this.#lookingUpSince !== null && now - this.#lookingUpSince >= constants.lookUpLimit) this.lookUpEnded(now)
     if (this.name !== 'active') return []
     const out: Output[] = []
     if (this.#lookUpAt <= now && this.#lookingUpSince === null) {
       this.#lookingUpSince = now
       this.#lookUpAt = never
+      this.#lookUps += 1
       out.push({ kind: 'look up' })
     }
     if (climbing || (this.#seeking && this.#lookingUpSince !== null)) return out
     this.name = 'rest'
-    if (this.#seeking && this.#tried && candidates > 0) this.#tryAt = now + this.#tryPauses.take()
+    if (this.#tried) this.#hunts += 1
+    const pauses = asked ? this.#askedPauses : this.#tryPauses
+    if (this.#seeking && this.#tried && candidates > 0) this.#tryAt = now + pauses.take()
     this.#tried = false
     out.push({ kind: 'done' })
     return out

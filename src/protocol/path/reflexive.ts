@@ -5,12 +5,16 @@
  * One word is no proof: who says it may lie. An endpoint that two reflectors with different addresses name alike is agreed; while
  * there is none agreed, single words are used too, as candidates that cost a probe. Reflectors on our own link see no NAT, and
  * are heard only where they confirm a public address that this machine has.
+ *
+ * A reflector may have several endpoints (its other port, another address), and each sees a mapping of its own where the NAT depends
+ * on it. What one of them sees now is not compared with what another saw before the mapping changed.
  */
 
 import { type Address, type Endpoint, type Family, familyOf, formatEndpoint, sameEndpoint } from '../../base/ip.ts'
 import { hour, minute, second, type Time } from '../../base/time.ts'
 import type { NatKind } from '../directory/record.ts'
 import type { PublicKey } from '../identity/key.ts'
+import { middleOf } from '../nat/classify.ts'
 import { onLink, type Surroundings } from './candidate.ts'
 import { isPrivate } from './own-endpoints.ts'
 
@@ -20,8 +24,14 @@ export const observationLife = 5 * minute
 /** How often reflectors are asked: a mapping must hold from one time to the next (RFC 4787 REQ-5: 2 minutes at least). */
 export const askReflectorsEvery = 60 * second
 
-/** Reflectors that are remembered; the one heard longest ago goes. */
-const reflectorsKept = 32
+/** A NAT that is kept busy holds a mapping for so long, ms; a port that changes later has only been forgotten. */
+const mappingHeld = 30 * second
+
+/** A second change so soon is not believed, ms: one reflector that says something else each time would make us ask for ever. */
+const remappedAgain = 10 * second
+
+/** Words that are remembered; the one heard longest ago goes. */
+const wordsKept = 32
 
 /** Endpoints per address family that are told. */
 const endpointsTold = 2
@@ -31,8 +41,8 @@ const clockTolerance = 1 * hour
 
 export type Observation = {
   readonly reflector: PublicKey
-  /** Where the PONG came from. */
-  readonly address: Address
+  /** Where we asked, and the PONG came from. */
+  readonly from: Endpoint
   /** What it says about us. */
   readonly observed: Endpoint
   /** The reflector's clock less ours, ms, when the PONG arrived. */
@@ -41,15 +51,43 @@ export type Observation = {
 }
 
 export class Reflexive {
-  /** The last word of each reflector in each family, oldest first. */
+  /** The last word of each endpoint of a reflector, oldest first. */
   readonly #observations = new Map<string, Observation>()
+  #remappedAt: Time = Number.NEGATIVE_INFINITY
 
-  /** @param observation of a PONG to our own transaction, from the node that we asked */
-  observe(observation: Observation): void {
-    const key = `${observation.reflector} ${familyOf(observation.observed.host)}`
+  /**
+   * @param observation of a PONG to our own transaction, from the endpoint that we asked
+   * @returns whether the NAT gives us another place than a moment ago: it was restarted, or another one stands there. What others saw
+   * is forgotten then; they are worth asking again
+   */
+  observe(observation: Observation): boolean {
+    const { reflector, from, observed, at } = observation
+    // whoever sees an IPv6 address in an IPv4 packet makes it up
+    if (familyOf(from.host) !== familyOf(observed.host)) return false
+    const key = `${reflector} ${formatEndpoint(from)}`
+    const before = this.#observations.get(key)
+    const differs = before !== undefined && !sameEndpoint(before.observed, observed)
+    const remapped = differs && (before.observed.host !== observed.host || at - before.at < mappingHeld)
+    if (remapped && at - this.#remappedAt >= remappedAgain) {
+      this.#remappedAt = at
+      this.#observations.clear()
+      this.#observations.set(key, observation)
+      return true
+    }
+    if (before) this.#follow(observation, differs)
     this.#observations.delete(key)
     this.#observations.set(key, observation)
-    if (this.#observations.size > reflectorsKept) this.#observations.delete(this.#observations.keys().next().value!)
+    if (this.#observations.size > wordsKept) this.#observations.delete(this.#observations.keys().next().value!)
+    return false
+  }
+
+  /** A reflector's other endpoints are asked seldom: what they saw stays as long as the mapping, and goes with it. */
+  #follow({ reflector, from, at }: Observation, gone: boolean): void {
+    for (const [key, word] of this.#observations) {
+      if (word.reflector !== reflector || familyOf(word.from.host) !== familyOf(from.host)) continue
+      if (gone) this.#observations.delete(key)
+      else this.#observations.set(key, { ...word, at })
+    }
   }
 
   /** Our network has changed: what was seen was another one. */
@@ -61,7 +99,7 @@ export class Reflexive {
   endpoints(around: Surroundings, now: Time): Endpoint[] {
     return ([4, 6] as const).flatMap(family => {
       const votes = this.#votes(family, around, now)
-      const agreed = votes.filter(({ addresses }) => addresses.size >= 2)
+      const agreed = votes.filter(({ weight }) => weight >= 2)
       const told = agreed.length > 0 ? agreed : votes
       const outside = told.filter(({ endpoint }) => !isOurs(endpoint, around))
       return outside.slice(0, endpointsTold).map(({ endpoint }) => endpoint)
@@ -78,41 +116,46 @@ export class Reflexive {
     const votes = this.#votes(family, around, now)
     const [first, second] = votes
     if (!first) return 'unknown'
-    if (isOurs(first.endpoint, around) && first.addresses.size > (second?.addresses.size ?? 0)) return 'none'
-    if (first.addresses.size >= 2 && first.addresses.size > (second?.addresses.size ?? 0)) return 'endpoint-independent'
+    const more = first.weight > (second?.weight ?? 0)
+    if (more && isOurs(first.endpoint, around)) return 'none'
+    if (more && first.weight >= 2) return 'endpoint-independent'
     return second ? 'endpoint-dependent' : 'unknown'
+  }
+
+  /** Outside port = inside port, as far as was seen; false where nothing was, or there is no NAT. */
+  keepsPort(around: Surroundings, now: Time): boolean {
+    const votes = ([4, 6] as const).flatMap(family => this.#votes(family, around, now))
+    const outside = votes.filter(({ endpoint }) => !isOurs(endpoint, around))
+    return outside.length > 0 && outside.every(({ endpoint }) => endpoint.port === around.port)
   }
 
   /** How wrong our own clock seems, as a number of ms that it is behind; `null` where nobody says so. */
   clockBehind(now: Time): number | null {
     const ahead = new Map(this.#current(now).map(({ reflector, clockAhead }) => [reflector, clockAhead]))
-    const sorted = [...ahead.values()].sort((a, b) => a - b)
-    if (sorted.length === 0) return null
-    // with an even number, the one nearer to us: one liar among two shall not be enough
-    const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)]!, sorted[Math.floor(sorted.length / 2)]!]
-    const median = Math.abs(low) <= Math.abs(high) ? low : high
-    return Math.abs(median) > clockTolerance && low * high > 0 ? median : null
+    const middle = middleOf([...ahead.values()])
+    return middle !== null && Math.abs(middle) > clockTolerance ? middle : null
   }
 
   #current(now: Time): Observation[] {
     return [...this.#observations.values()].filter(({ at }) => now - at <= observationLife)
   }
 
-  /** Who was seen where, by how many reflector addresses; the most votes first. */
-  #votes(family: Family, around: Surroundings, now: Time): { endpoint: Endpoint; addresses: Set<Address>; at: Time }[] {
-    const votes = new Map<string, { endpoint: Endpoint; addresses: Set<Address>; at: Time }>()
-    for (const { address, observed, at } of this.#current(now)) {
+  /** Where we were seen, with how many agree: several keys, at several addresses; the most first. */
+  #votes(family: Family, around: Surroundings, now: Time): { endpoint: Endpoint; weight: number }[] {
+    const votes = new Map<string, { endpoint: Endpoint; addresses: Set<Address>; keys: Set<PublicKey> }>()
+    for (const { reflector, from, observed } of this.#current(now)) {
       if (familyOf(observed.host) !== family) continue
-      if (onLink(address, around) && !(isOurs(observed, around) && !isPrivate(observed.host))) continue
+      if (onLink(from.host, around) && !(isOurs(observed, around) && !isPrivate(observed.host))) continue
       const text = formatEndpoint(observed)
-      const vote = votes.get(text) ?? { endpoint: observed, addresses: new Set(), at }
-      vote.addresses.add(address)
-      vote.at = Math.max(vote.at, at)
+      const vote = votes.get(text) ?? { endpoint: observed, addresses: new Set(), keys: new Set() }
+      vote.addresses.add(from.host)
+      vote.keys.add(reflector)
       votes.set(text, vote)
     }
     // in an order that time does not change, or each word behind a hard NAT would make a new record
-    const text = ({ endpoint }: { endpoint: Endpoint }) => formatEndpoint(endpoint)
-    return [...votes.values()].sort((a, b) => b.addresses.size - a.addresses.size || (text(a) < text(b) ? -1 : 1))
+    return [...votes]
+      .map(([text, { endpoint, addresses, keys }]) => ({ text, endpoint, weight: Math.min(addresses.size, keys.size) }))
+      .sort((a, b) => b.weight - a.weight || (a.text < b.text ? -1 : 1))
   }
 }
 

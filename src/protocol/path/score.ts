@@ -14,7 +14,7 @@ import { fasterBy, fasterShare } from './constants.ts'
 export type Score = readonly [number, number, number, number, number, string]
 
 /** Best first: decides between equals, and names a candidate that several sources know. */
-const kinds: readonly Kind[] = ['lan', 'fixed', 'host', 'mapped', 'reflexive', 'roamed', 'cached', 'heard']
+const kinds: readonly Kind[] = ['lan', 'fixed', 'host', 'mapped', 'reflexive', 'punched', 'roamed', 'cached', 'heard']
 
 /** The best of the kinds under which a candidate is known. */
 export function kindOf(candidate: Candidate): Kind {

@@ -34,7 +34,7 @@ for (const [endpoint, why] of refusals) {
   test(`${endpoint} is ${why ?? 'a candidate'}`, () => assert.equal(refusal(at(endpoint), around), why))
 }
 
-const sources: readonly Source[] = ['file', 'record', 'cache', 'lan', 'heard', 'tunnel']
+const sources: readonly Source[] = ['file', 'record', 'offer', 'cache', 'lan', 'heard', 'tunnel', 'spray']
 const endpoints = fc.record({
   host: fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }).map(addressOf),
@@ -44,7 +44,7 @@ const endpoints = fc.record({
   port: fc.integer({ min: -1, max: 70_000 }),
 })
 
-test('whatever is said, there are at most 32 candidates, each endpoint once, none refused, no id twice', () => {
+test('whatever is said, there are at most 50 candidates, each endpoint once, none refused, no id twice', () => {
   const said = fc.array(fc.record({ source: fc.constantFrom(...sources), endpoint: endpoints, all: fc.boolean() }), {
     maxLength: 200,
   })
@@ -57,7 +57,7 @@ test('whatever is said, there are at most 32 candidates, each endpoint once, non
         const texts = candidates.all.map(each => formatEndpoint(each.endpoint))
         assert.equal(new Set(texts).size, texts.length)
         assert.equal(new Set(candidates.all.map(({ id }) => id)).size, texts.length)
-        assert.ok(texts.length <= 32)
+        assert.ok(texts.length <= 50)
         assert.ok(candidates.all.every(each => refusal(each.endpoint, around) === null && each.sources.size > 0))
         for (const each of sources) {
           assert.ok(candidates.all.filter(candidate => candidate.sources.has(each)).length <= room[each])
@@ -68,7 +68,7 @@ test('whatever is said, there are at most 32 candidates, each endpoint once, non
   )
   assert.equal(
     Object.values(room).reduce((sum, each) => sum + each, 0),
-    32,
+    50,
   )
 })
 

@@ -97,10 +97,33 @@ test('an idle peer costs nothing, however long', () => {
   assert.deepEqual(run.done(), [])
 })
 
-test('a tunnel that carries packets both ways is never probed', () => {
+test('a tunnel that carries packets is asked three times a second whether its path lives, and its NATs are held open', () => {
   const run = found(far)
-  for (let i = 0; i < 100; i++) run.pass(2 * second).tunnel({ received: 1_000, sent: 1_000, endpoint: far })
-  assert.deepEqual(run.done(), [])
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far })
+  for (let i = 0; i < 50; i++) run.pass(2 * second).tunnel({ received: 1_000, sent: 1_000, endpoint: far })
+  const actions = run.actions()
+  assert.equal(actions[0], 'hold')
+  const beats = actions.slice(1)
+  assert.deepEqual([...new Set(beats)], [`probe ${far}`])
+  assert.ok(beats.length >= 320 && beats.length <= 330, String(beats.length))
+  const { inUse, held, beatsSent, beatsMissed } = run.peer.view()
+  assert.deepEqual(
+    { inUse, held, beatsSent, beatsMissed },
+    { inUse: true, held: true, beatsSent: beats.length, beatsMissed: 0 },
+  )
+})
+
+test('nobody uses it any more: no beats after 15 s, no keepalives after 60 s, and then nothing for ever', () => {
+  const run = found(far)
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far }).pass(2 * second)
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far })
+  const start = run.now
+  run.until(start + 3_600 * second)
+  const log = run.done()
+  const last = log.findLast(([, text]) => text.startsWith('probe'))!
+  assert.ok(last[0] - start < 15 * second, String(last))
+  assert.deepEqual(log.at(-1), [start + 60 * second, 'let go'])
+  assert.equal(run.peer.wakeAt, Number.POSITIVE_INFINITY)
 })
 
 test('keepalives alone ask for no answer', () => {
@@ -114,21 +137,21 @@ test('what is sent without an answer has the endpoint asked; where that answers,
   const run = found(far)
   run.tunnel({ received: 500, sent: 500, endpoint: far })
   for (let i = 0; i < 4; i++) run.pass(2 * second).tunnel({ sent: 500, endpoint: far })
-  // one PING each time that it is asked, and it is asked every 2 s at most
+  // it is in use, and asked as such
   const actions = run.actions()
-  assert.deepEqual([...new Set(actions)], [`probe ${far}`])
-  assert.ok(actions.length >= 2 && actions.length <= 4, String(actions.length))
+  assert.deepEqual([...new Set(actions)], ['hold', `probe ${far}`])
+  assert.ok(actions.length <= 24, String(actions.length))
   assert.equal(run.peer.view().state, 'direct')
 })
 
-test('where it does not answer either, all is tried again within 6 s of the first unanswered packet', () => {
+test('where it does not answer either, all is tried again within 5 s of the first unanswered packet', () => {
   const run = found(far)
   run.tunnel({ received: 500, sent: 500, endpoint: far })
   run.answering.clear()
   const start = run.now
   for (let i = 0; i < 4; i++) run.pass(2 * second).tunnel({ sent: 500, endpoint: far })
   const hunting = run.done().find(([, text]) => text === 'hunting')
-  assert.ok(hunting && hunting[0] - start <= 6 * second, String(hunting))
+  assert.ok(hunting && hunting[0] - start <= 5 * second, String(hunting))
   assert.ok(run.peer.view().candidates.length > 0)
 })
 
@@ -140,7 +163,8 @@ test('a peer found dead is looked up again, and its new record leads to it', () 
   for (let i = 0; i < 4; i++) run.pass(2 * second).tunnel({ sent: 500, endpoint: far })
   assert.ok(run.actions().includes('look up'))
   run.give({ kind: 'record', endpoints: [{ kind: 'reflexive', endpoint: at(other) }] }).pass(second)
-  assert.deepEqual(run.actions().slice(-2), [`use ${other}: answered first`, `direct ${other} by pong`])
+  const actions = run.actions()
+  assert.deepEqual(actions.slice(0, 3), [`probe ${other}`, `use ${other}: answered first`, `direct ${other} by pong`])
 })
 
 test('initiations that come in while our responses are lost are no sign of life', () => {
@@ -224,21 +248,49 @@ test('a peer with two places that both live stays where it is better', () => {
   assert.equal(run.why(other), 'answered, another ranks better')
 })
 
-test('when our own network changes, the endpoint is set again at once and all are tried', () => {
+const elsewhere = { kind: 'network', surroundings: { ...around, own: [{ address: '192.0.2.1', length: 24 }] } } as const
+
+/** Somebody begins to use it. */
+function use(run: Run, endpoint: string): void {
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint }).pass(second)
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint }).pass(second)
+}
+
+test('when our own network changes while the path is in use, the endpoint is set again at once, asked, and all are tried', () => {
   const run = found(far)
-  run.give({ kind: 'network', surroundings: { ...around, own: [{ address: '192.0.2.1', length: 24 }] } })
-  assert.deepEqual(run.actions(), [`use ${far}: once more`, `probe ${far}`])
+  run.give({ kind: 'far', reachable: true })
+  use(run, far)
+  run.give({ kind: 'cache', endpoints: [at(other)] }).pass(10 * second)
+  run.log.length = 0
+  run.give(elsewhere)
+  const actions = run.actions()
+  assert.deepEqual(actions.sort(), ['offer', `probe ${far}`, `probe ${other}`, `use ${far}: once more`].sort())
   run.pass(60 * second)
-  assert.deepEqual(run.actions(), [])
+  assert.ok(!run.actions().some(text => /use|offer/.test(text)), 'it answers: no other OFFER, no other endpoint')
   assert.equal(run.peer.view().state, 'direct')
+})
+
+test('when it changes while nobody uses the path, nothing is sent, and WireGuard forgets the address that it sent from', () => {
+  const run = found(far)
+  run.give({ kind: 'doorbell', works: true })
+  run.give(elsewhere).pass(600 * second)
+  assert.deepEqual(run.actions(), [`use ${far}: once more`])
+})
+
+test('without a doorbell, whoever needs it would not know that it is another one: it is asked, and told', () => {
+  const run = found(far)
+  run.give(elsewhere).pass(2 * second)
+  assert.equal(run.actions()[0], `use ${far}: once more`)
+  assert.ok(run.peer.view().candidates[0]!.probes > 1, run.actions().join())
 })
 
 test('when it changes so that the endpoint leads nowhere, another one is found', () => {
   const run = found(near, 1)
   run.give({ kind: 'record', endpoints: [near, far].map(text => ({ kind: 'reflexive', endpoint: at(text) })) })
   run.answering.delete(near)
+  use(run, near)
   run.answering.set(far, 30)
-  run.give({ kind: 'network', surroundings: { ...around, own: [{ address: '192.0.2.1', length: 24 }] } })
+  run.give(elsewhere)
   run.pass(2 * second)
   assert.equal(run.peer.view().endpoint?.host, '203.0.113.7')
 })
@@ -249,9 +301,10 @@ test('what a person wrote is used unproved where nothing answers, and left alone
   assert.equal(run.actions().filter(text => text === `use ${far}: the file says so`).length, 1)
   run.tunnel({ endpoint: far })
   run.tunnel({ received: 92, sent: 148, endpoint: other, handshake: run.now })
-  assert.deepEqual(run.actions(), [`direct ${other} by tunnel`])
+  assert.deepEqual(run.actions(), [`direct ${other} by tunnel`, 'hold', `probe ${other}`])
   run.pass(60 * second)
   assert.ok(!run.actions().some(text => text.startsWith('use')))
+  assert.equal(run.peer.view().state, 'direct', 'it need not answer PINGs')
 })
 
 test('where WireGuard follows the peer to a place that ranks no worse and answers, we follow', () => {
@@ -259,7 +312,9 @@ test('where WireGuard follows the peer to a place that ranks no worse and answer
   run.answering.set(other, 30)
   run.tunnel({ received: 500, sent: 500, endpoint: far }).pass(5 * second)
   run.tunnel({ received: 500, sent: 500, endpoint: other }).pass(second)
-  assert.deepEqual(run.actions(), [`probe ${other}`, `direct ${other} by pong`])
+  const actions = run.actions()
+  assert.ok(actions.includes(`probe ${other}`) && actions.includes(`direct ${other} by pong`))
+  assert.ok(!actions.some(text => text.startsWith('use')))
 })
 
 test('where it leaves a better path that still answers, it is told so, with growing patience', () => {
@@ -280,8 +335,26 @@ test('a plain WireGuard peer, which answers no PING, is left alone while its tun
   for (let i = 1; i < 60; i++) {
     run.pass(2 * second).tunnel({ sent: 500, received: i % 5 === 0 ? 32 : 0, endpoint: far, handshake: 0 })
   }
-  assert.deepEqual(run.actions(), [])
+  assert.ok(!run.actions().some(text => /use|probe/.test(text)))
   assert.equal(run.peer.view().state, 'direct')
+})
+
+test('a session that is there before any PONG: who has never spoken is left alone, who has is asked now and then until it answers', () => {
+  const run = new Run()
+  run.tunnel({ received: 500, sent: 500, endpoint: far, handshake: 0 }).pass(10 * second).log.length = 0
+  const use = () => run.tunnel({ received: 1_000, sent: 1_000, endpoint: far, handshake: 0 }).pass(2 * second)
+  for (let i = 0; i < 10; i++) use()
+  assert.ok(!run.actions().some(text => text.startsWith('probe')))
+  run.give({ kind: 'heard', endpoint: at(far) })
+  for (let i = 0; i < 10; i++) use()
+  const actions = run.actions()
+  assert.ok(
+    actions.length >= 20 && actions.length <= 21 && actions.every(text => text === `probe ${far}`),
+    String(actions),
+  )
+  run.answering.set(far, 20)
+  for (let i = 0; i < 4; i++) use()
+  assert.equal(run.peer.view().proof, 'pong')
 })
 
 test('a person who waits has a stuck hunt begin again', () => {

@@ -9,16 +9,19 @@ import { around, at } from './run.ts'
 const hour = 3_600_000
 const seen = '198.51.100.9:51820'
 
-type Word = { who: number; address?: string; observed: string; ahead?: number; at?: number }
+type Word = { who: number; from?: string; observed: string; ahead?: number; at?: number }
 
-/** What is known after these words; reflector n is at 203.0.113.n. */
+/** What is known after these words; reflector n is at 203.0.113.n, and at 2001:db8:f::n. */
 function after(...words: readonly Word[]): Reflexive {
   const it = new Reflexive()
-  for (const { who, address = `203.0.113.${who}`, observed, ahead = 0, at: time = 0 } of words) {
-    const reflector = publicKeyOf(new Uint8Array(32).fill(who))
-    it.observe({ reflector, address, observed: at(observed), clockAhead: ahead, at: time })
-  }
+  for (const word of words) hear(it, word)
   return it
+}
+
+function hear(it: Reflexive, { who, from, observed, ahead = 0, at: time = 0 }: Word): boolean {
+  const reflector = publicKeyOf(new Uint8Array(32).fill(who))
+  const where = from ?? (observed.startsWith('[') ? `[2001:db8:f::${who}]:51820` : `203.0.113.${who}:51820`)
+  return it.observe({ reflector, from: at(where), observed: at(observed), clockAhead: ahead, at: time })
 }
 
 const told = (it: Reflexive, now = 0) => it.endpoints(around, now).map(formatEndpoint)
@@ -39,7 +42,7 @@ test('two reflectors that see the same: the mapping does not depend on the endpo
 })
 
 test('two keys at one address are one reflector', () => {
-  const it = after({ who: 1, observed: seen }, { who: 2, address: '203.0.113.1', observed: seen })
+  const it = after({ who: 1, observed: seen }, { who: 2, from: '203.0.113.1:51820', observed: seen })
   assert.equal(it.nat(around, 0), 'unknown')
 })
 
@@ -64,25 +67,91 @@ test('seen with our address and another port: there is something in between', ()
 })
 
 test('a reflector on our own link sees no NAT and is not heard', () => {
-  const it = after({ who: 1, address: '192.168.1.9', observed: '192.168.1.2:51820' }, { who: 2, observed: seen })
+  const it = after({ who: 1, from: '192.168.1.9:51820', observed: '192.168.1.2:51820' }, { who: 2, observed: seen })
   assert.deepEqual([told(it), it.nat(around, 0)], [[seen], 'unknown'])
 })
 
 test('on a link with public addresses, a reflector there proves that we have ours', () => {
   const own = [{ address: '192.0.2.1', length: 24 }]
-  const it = after({ who: 1, address: '192.0.2.2', observed: `192.0.2.1:${around.port}` })
+  const it = after({ who: 1, from: '192.0.2.2:51820', observed: `192.0.2.1:${around.port}` })
   assert.equal(it.nat({ ...around, own }, 0), 'none')
+})
+
+test('one key at two addresses is one reflector: it may lie twice', () => {
+  const it = after(
+    { who: 1, observed: '192.0.2.66:1' },
+    { who: 1, from: '203.0.113.9:51820', observed: '192.0.2.66:1' },
+  )
+  assert.equal(it.nat(around, 0), 'unknown')
+})
+
+const otherPort = '203.0.113.1:40000'
+
+test('one reflector alone, whose other port sees another mapping: it does depend on the endpoint', () => {
+  const it = after({ who: 1, observed: seen }, { who: 1, from: otherPort, observed: '198.51.100.9:40000' })
+  assert.equal(it.nat(around, 0), 'endpoint-dependent')
+})
+
+test('the same mapping at both ports of one reflector proves nothing about other addresses', () => {
+  const it = after({ who: 1, observed: seen }, { who: 1, from: otherPort, observed: seen })
+  assert.equal(it.nat(around, 0), 'unknown')
+})
+
+test('what the other port saw stays as long as the mapping, which the first port tells', () => {
+  const it = after({ who: 1, observed: seen }, { who: 1, from: otherPort, observed: '198.51.100.9:40000' })
+  for (let time = 60_000; time <= 2 * observationLife; time += 60_000) hear(it, { who: 1, observed: seen, at: time })
+  assert.equal(it.nat(around, 2 * observationLife), 'endpoint-dependent')
+  // a port that changes after a minute of silence was forgotten: the other reflectors may be right still
+  const later = 2 * observationLife + 60_000
+  assert.equal(hear(it, { who: 2, observed: seen, at: later - 1 }), false)
+  assert.equal(hear(it, { who: 1, observed: '198.51.100.9:3', at: later }), false)
+  assert.deepEqual(told(it, later), ['198.51.100.9:3', seen])
+})
+
+test('seen elsewhere than a moment ago: the NAT is another one, and what others saw is old', () => {
+  const it = after({ who: 1, observed: seen }, { who: 2, observed: seen }, { who: 3, observed: '192.0.2.66:1' })
+  assert.equal(hear(it, { who: 2, observed: seen, at: 5_000 }), false)
+  assert.equal(hear(it, { who: 1, observed: '198.51.100.9:2', at: 6_000 }), true)
+  assert.deepEqual(told(it, 6_000), ['198.51.100.9:2'])
+  assert.equal(hear(it, { who: 2, observed: '198.51.100.9:2', at: 6_020 }), false)
+  assert.equal(it.nat(around, 6_020), 'endpoint-independent')
+})
+
+test('another public address is another NAT, however long ago the last word was', () => {
+  const it = after({ who: 1, observed: seen })
+  assert.equal(hear(it, { who: 1, observed: '198.51.100.10:51820', at: 200_000 }), true)
+})
+
+test('one that sees something else each time is believed once in 10 s', () => {
+  const it = after({ who: 1, observed: '198.51.100.9:1' })
+  const said = Array.from({ length: 21 }, (_, i) =>
+    hear(it, { who: 1, observed: `198.51.100.9:${i + 2}`, at: i * 1_000 }),
+  )
+  assert.equal(said.filter(Boolean).length, 3)
+})
+
+test('an IPv6 address seen in an IPv4 packet is made up', () => {
+  const it = after({ who: 1, from: '203.0.113.1:51820', observed: '[2001:db8::66]:51820' })
+  assert.deepEqual([told(it), it.nat(around, 0)], [[], 'unknown'])
+})
+
+test('the port is kept: by all that see us outside, and not where there is no NAT', () => {
+  const kept = (...words: Word[]) => after(...words).keepsPort(around, 0)
+  assert.equal(kept({ who: 1, observed: seen }, { who: 2, observed: '198.51.100.9:51820' }), true)
+  assert.equal(kept({ who: 1, observed: seen }, { who: 2, observed: '198.51.100.9:40000' }), false)
+  assert.equal(kept({ who: 1, observed: '192.168.1.2:51820' }), false)
+  assert.equal(kept(), false)
 })
 
 test("a reflector's last word counts, and for a while only", () => {
   const it = after(
     { who: 1, observed: '198.51.100.9:1' },
     { who: 2, observed: seen },
-    { who: 1, observed: seen, at: 10 },
+    { who: 1, observed: seen, at: 60_000 },
   )
-  assert.equal(it.nat(around, 10), 'endpoint-independent')
+  assert.equal(it.nat(around, 60_000), 'endpoint-independent')
   assert.equal(it.nat(around, observationLife + 5), 'unknown')
-  assert.deepEqual(told(it, observationLife + 20), [])
+  assert.deepEqual(told(it, observationLife + 60_001), [])
 })
 
 test('IPv4 decides, IPv6 only where nothing else is known; both are told', () => {

@@ -24,6 +24,7 @@ export const around: Surroundings = {
 export function show(output: Output): string {
   if (output.kind === 'probe') return `probe ${formatEndpoint(output.endpoint)}`
   if (output.kind === 'use') return `use ${formatEndpoint(output.endpoint)}: ${output.because}`
+  if (output.kind === 'hold') return output.on ? 'hold' : 'let go'
   if (output.kind === 'ask') return `ask ${output.urgency}`
   if (output.kind !== 'tell') return output.kind
   return output.endpoint ? `${output.state} ${formatEndpoint(output.endpoint)} by ${output.proof}` : output.state
@@ -45,7 +46,11 @@ export class Run {
   #sent = 0
 
   constructor(options: { around?: Surroundings; grants?: boolean } = {}) {
-    this.peer = new Peer(options.around ?? around, () => 0)
+    this.peer = new Peer(
+      options.around ?? around,
+      () => 0,
+      () => 300,
+    )
     this.#grants = options.grants ?? true
   }
 

@@ -42,6 +42,25 @@ for (const [what, growth, answered, asked] of signs) {
   })
 }
 
+const uses = [
+  ['data of ours', [{ sent: 128 }], true],
+  ['data from there', [{ received: 96 }], true],
+  ['the smallest of them, a 20-byte packet', [{ received: 64, sent: 64 }], true],
+  ['keepalives', [{ received: 32, sent: 32 }], false],
+  ['a new session of ours with its keepalive', [{ sent: 148 + 32, received: 92, handshake: wall }], false],
+  ['a new session of theirs', [{ received: 148 + 32, sent: 92, handshake: wall }], false],
+  ['both at the same time, as after a common pause', [{ received: 240, sent: 240 + 32, handshake: wall }], false],
+  ['an initiation that nothing answers', [{ sent: 148 }], true],
+  ['a peer that calls and does not hear us', [{ received: 148, sent: 92 }], true],
+  ['nothing', [{}], false],
+] as const
+
+for (const [what, growth, used] of uses) {
+  test(`${what}: ${used ? 'somebody uses the tunnel' : 'nobody does'}`, () => {
+    assert.equal(look({}, ...growth)[1]!.used, used)
+  })
+}
+
 test('silence is counted from the first packet that nothing answered, and an answer ends it', () => {
   const seen = look({}, { sent: 128 }, { sent: 128 }, {}, { received: 96 }, {})
   assert.deepEqual(
@@ -54,7 +73,7 @@ test('counters that begin again are no sign of anything', () => {
   const watch = new TunnelWatch()
   watch.see({ wall, received: 1_000, sent: 1_000 }, 0)
   const seen = watch.see({ wall, received: 0, sent: 148 }, 5 * second)
-  assert.deepEqual(seen, { answered: false, asked: false, unansweredFor: 0 })
+  assert.deepEqual(seen, { answered: false, asked: false, used: false, moved: false, unansweredFor: 0 })
 })
 
 test('after a restart, what came before it is no news', () => {

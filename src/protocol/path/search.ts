@@ -1,0 +1,208 @@
+/**
+ * Looks for a peer: tries its candidates, has its record looked up, and has it told where we are. What comes of it is for others to judge.
+ *
+ *     candidates ──hunt granted──▶ a ladder of probes each ──▶ PONG, or silence
+ *                       └──▶ OFFERs, where candidates lie beyond our own link
+ */
+
+import { Allowance } from '../../base/allowance.ts'
+import { type Endpoint, sameEndpoint } from '../../base/ip.ts'
+import type { Time } from '../../base/time.ts'
+import type { Source, Surroundings } from './candidate.ts'
+import { absentFamily, type Candidate, judge, type Kind, type Named, onLink } from './candidate.ts'
+import { Candidates } from './candidates.ts'
+import { advanceAll, begin, isHunted } from './climb.ts'
+import * as constants from './constants.ts'
+import { ladder, never, offerTimes } from './constants.ts'
+import type { Output } from './events.ts'
+import { Hunt } from './hunt.ts'
+import { Offers } from './offers.ts'
+import type { Path } from './path.ts'
+import { ranked, tier } from './score.ts'
+import type { Usage } from './usage.ts'
+
+export class Search {
+  around: Surroundings
+  readonly candidates = new Candidates()
+  readonly hunt: Hunt
+  readonly offers = new Offers()
+  /** What ranks worse is tried, too: the endpoint in use is in doubt. */
+  everything = false
+  /** When WireGuard last brought a sign of a session. */
+  tunnelAliveAt: Time = -never
+  readonly #path: Path
+  readonly #usage: Usage
+  readonly #probes = new Allowance(constants.probeBurst, constants.probesPerSecond)
+  readonly #emit: (output: Output) => void
+
+  constructor(around: Surroundings, path: Path, usage: Usage, random: () => number, emit: (output: Output) => void) {
+    this.around = around
+    this.hunt = new Hunt(random)
+    this.#path = path
+    this.#usage = usage
+    this.#emit = emit
+  }
+
+  add(source: Source, kind: Kind, endpoint: Endpoint): { candidate: Candidate; fresh: boolean } | null {
+    return this.candidates.add(source, kind, endpoint, this.around, this.#path.kept)
+  }
+
+  /** @returns those that are new to us */
+  replace(source: Source, named: readonly Named[]): Candidate[] {
+    return this.candidates.replace(source, named, this.around, this.#path.kept)
+  }
+
+  ranksWorse(candidate: Candidate, than: Candidate): boolean {
+    return tier(candidate, this.around) > tier(than, this.around)
+  }
+
+  /** There is no path: looks for one until there is. */
+  start(now: Time): void {
+    this.hunt.seek(this.candidates.size > 0 ? constants.lookUpGrace : 0, now)
+  }
+
+  /** What failed before no longer counts. */
+  startOver(): void {
+    this.hunt.freshen()
+    for (const candidate of this.candidates.all) candidate.tried = false
+  }
+
+  /** There is a path, or nobody wants one. */
+  end(now: Time): void {
+    this.everything = false
+    this.hunt.settle()
+    this.offers.end(now)
+  }
+
+  /** A candidate is in use now: what ranks worse need not be tried. */
+  found(candidate: Candidate, now: Time): void {
+    this.end(now)
+    for (const other of this.candidates.all) {
+      if (!other.climb || !this.ranksWorse(other, candidate)) continue
+      other.climb = null
+      judge(other, 'not tried, one that ranks better answers', now)
+    }
+  }
+
+  want(now: Time): void {
+    const crowd = this.candidates.size > 0 ? 'known' : 'unknown'
+    if (this.hunt.name !== 'active') {
+      for (const output of this.hunt.ask(this.#usage.isUrgent(now) ? 'urgent' : crowd)) this.#emit(output)
+    } else if (this.#tryAll(now) && this.#isMissing) {
+      this.offer(false, now)
+    }
+  }
+
+  granted(now: Time): void {
+    if (!this.hunt.grant()) {
+      this.#emit({ kind: 'done' })
+      return
+    }
+    this.#tryAll(now)
+    // with a look-up alone the peer would probe us while we do not probe it
+    const { all } = this.candidates
+    if (this.#isMissing && (all.length === 0 || all.some(isHunted))) this.offer(false, now)
+  }
+
+  /** An OFFER: the peer tells where it is, and tries us at this moment, so each of its endpoints gets a ladder now. @returns whether it counts */
+  offered(endpoints: readonly Named[], answered: boolean, now: Time): boolean {
+    if (!this.offers.hear(answered, now)) return false
+    this.replace('offer', endpoints)
+    const { primary } = this.#path
+    for (const candidate of this.candidates.all) {
+      if (candidate === primary || !candidate.sources.has('offer')) continue
+      if (primary && !this.everything && this.ranksWorse(candidate, primary)) continue
+      if (!absentFamily(candidate.endpoint, this.around)) begin(candidate, ladder.length, now)
+    }
+    return true
+  }
+
+  /** Whether OFFERs can be sent. */
+  far(reachable: boolean, now: Time): void {
+    const news = reachable && !this.offers.reachable
+    this.offers.reachable = reachable
+    if (news && this.hunt.name === 'active' && this.#isMissing) this.offer(true, now)
+  }
+
+  /** A round of OFFERs. @param anew whether a round under way is begun again */
+  offer(anew: boolean, now: Time): void {
+    const { own, loopback } = this.around
+    const near = ({ endpoint }: Candidate) => onLink(endpoint.host, this.around) || (loopback && own.length === 0)
+    const all = this.candidates.all
+    if (all.length > 0 && all.every(near)) return
+    this.offers.begin(this.isDemanded(now) ? offerTimes.length : 1, anew, now)
+  }
+
+  /** Somebody asks for the peer; or its packets are lost without a word, since there is no doorbell. */
+  isDemanded(now: Time): boolean {
+    return !this.#path.target.doorbell || this.#usage.isAsked(now)
+  }
+
+  /** Probes, OFFERs and look-ups that are due. @returns whether it is time to give up */
+  tick(now: Time): boolean {
+    const { hunt, candidates } = this
+    const isEnough = () =>
+      this.#path.state.name === 'hunting' && !this.isDemanded(now) && hunt.isEnough(candidates.size)
+    if (isEnough()) return true
+    if (hunt.isDue(now)) this.want(now)
+    for (const output of this.offers.tick(now)) this.#emit(output)
+    for (const output of hunt.tick(candidates.all.some(isHunted), candidates.size, this.#usage.isAsked(now), now))
+      this.#emit(output)
+    if (hunt.name === 'rest') this.everything = false
+    return isEnough()
+  }
+
+  /** Sends all probes that are due. @returns the candidates that have not answered to the end */
+  climb(now: Time): readonly Candidate[] {
+    const { probes, silent } = advanceAll(this.candidates.all, this.#probes, now)
+    for (const probe of probes) this.#emit(probe)
+    return silent
+  }
+
+  get wakeAt(): Time {
+    let next = Math.min(this.hunt.wakeAt, this.offers.wakeAt)
+    for (const { climb } of this.candidates.all) if (climb) next = Math.min(next, climb.next)
+    return next
+  }
+
+  get #isMissing(): boolean {
+    return this.#path.primary === null || this.everything
+  }
+
+  /** Starts the ladder for each candidate worth it, the best first. @returns whether there was one */
+  #tryAll(now: Time): boolean {
+    const { primary } = this.#path
+    let trying = false
+    const due = this.hunt.isTryDue(now)
+    for (const candidate of ranked(this.candidates.all, this.around)) {
+      // the endpoint in use is asked by itself, and its verdict must not wait for a whole ladder
+      if (candidate === primary || isHunted(candidate) || (candidate.tried && !due)) continue
+      const absent = absentFamily(candidate.endpoint, this.around)
+      if (absent) {
+        judge(candidate, absent, now)
+      } else if (primary && !this.everything && this.ranksWorse(candidate, primary)) {
+        if (candidate.answeredAt === null) judge(candidate, 'not tried, one that ranks better answers', now)
+      } else {
+        begin(candidate, ladder.length, now)
+        this.hunt.tries()
+        trying = true
+      }
+      candidate.tried = true
+    }
+    if (due) this.hunt.tries()
+    if (!primary) this.#useFixed(now)
+    return trying
+  }
+
+  /** A person's word is good enough to send WireGuard there where nothing has answered: the peer may speak nothing but WireGuard. */
+  #useFixed(now: Time): void {
+    if (!this.#path.isNeeded(now)) return
+    const { target } = this.#path
+    const fixed = ranked(this.candidates.all, this.around).filter(({ sources }) => sources.has('file'))
+    const there = fixed.some(({ endpoint }) => sameEndpoint(endpoint, target.endpoint))
+    const usable = fixed.find(({ endpoint }) => !absentFamily(endpoint, this.around))
+    if (usable && !there && now - this.tunnelAliveAt >= constants.sessionLife) {
+      this.#path.use(usable, 'the file says so', now)
+    }
+  }
+}
