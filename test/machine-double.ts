@@ -84,6 +84,8 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
           : null,
       link: path => options.links?.[path] ?? null,
     },
+    sleep: { watch: () => ({ close() {} }) },
+    source: async () => null,
     udp: {
       async bind(_address: Address, port: number, _receive: (bytes: Uint8Array, from: Endpoint) => void) {
         if (options.portsTaken?.includes(port)) throw coded('EADDRINUSE')
@@ -95,6 +97,8 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
     multicast: { open: async () => ({ join() {}, send() {}, close() {} }) },
     links: { addresses: () => [], watch: () => ({ close() {} }) },
     tcp: { listen: async () => ({ close() {} }) },
+    web: { ask: async () => null },
+    routes: { gateways: () => [] },
     http: {
       listen: async () => ({ close: async () => {} }),
       listening: async () => true,

@@ -27,11 +27,11 @@ export type LinkAddress = {
 export interface Links {
   /** All there are; nothing is left out. */
   addresses(): LinkAddress[]
-  /** Calls a moment after addresses or default routes have changed, once for changes that come together. */
+  /** Calls as soon as addresses or default routes have changed, and once more for changes that come together with the first. */
   watch(changed: () => void): { close(): void }
 }
 
-/** Changes come in groups: a cable is plugged in, an address comes, a route, and 1 s later IPv6. */
+/** Changes come in groups: a cable is plugged in, an address comes, a route, and 1 s later IPv6. The first is worth a call at once, the others one together. */
 const settleTime = 200
 /** Looked at so often even if nobody says that something changed, ms: `ip monitor` may be missing, or have died. */
 const lookEvery = 5 * second
@@ -114,14 +114,18 @@ export const systemLinks: Links = {
     let before = state()
     let settling: NodeJS.Timeout | null = null
     const look = () => {
-      settling = null
       const now = state()
       if (now === before) return
       before = now
       changed()
     }
     const event = () => {
-      settling ??= setTimeout(look, settleTime).unref()
+      if (settling) return
+      settling = setTimeout(() => {
+        settling = null
+        look()
+      }, settleTime).unref()
+      look()
     }
     const child = startMonitor(event)
     const timer = setInterval(event, lookEvery).unref()

@@ -63,6 +63,23 @@ export class Peer {
     return this.#command({ counters: true }) as Promise<Counters>
   }
 
+  async branches(count: number): Promise<number[]> {
+    return ((await this.#command({ branches: count })) as { ports: number[] }).ports
+  }
+
+  /** What came to branches after one request from each. */
+  async spray(to: Endpoint): Promise<{ port: number; seen: string; byte: number }[]> {
+    return ((await this.#command({ spray: to })) as { heard: { port: number; seen: string; byte: number }[] }).heard
+  }
+
+  bind(to: Endpoint, branch: number | null): Promise<{ bound?: true; problem?: string }> {
+    return this.#command({ bind: to, branch }) as Promise<{ bound?: true; problem?: string }>
+  }
+
+  async closeBranches(): Promise<{ files: number }> {
+    return (await this.#command({ closeBranches: true })) as { files: number }
+  }
+
   /** Closes the port, and waits until the program has ended by itself. */
   async close(): Promise<void> {
     await this.#command({ close: true })
@@ -84,6 +101,12 @@ export async function addEnd(lab: Lab, lan: Switch, name: string, number: number
 export async function createTunnel(lab: Lab): Promise<[End, End]> {
   const lan = await lab.switch('lan')
   const ends = [await addEnd(lab, lan, 'a', 1), await addEnd(lab, lan, 'b', 2)] as [End, End]
+  await connect(ends)
+  return ends
+}
+
+/** WireGuard on both, each with the other as its peer. */
+export async function connect(ends: readonly [End, End]): Promise<void> {
   const keys: string[] = []
   for (const [i, { host }] of ends.entries()) {
     const { code } = await host.run(['ip', 'link', 'add', 'wg0', 'type', 'wireguard'])
@@ -98,7 +121,6 @@ export async function createTunnel(lab: Lab): Promise<[End, End]> {
     const peer = ['peer', keys[other]!, 'allowed-ips', `10.0.42.${other + 1}/32`]
     await host.ok(['wg', 'set', 'wg0', ...peer, 'endpoint', `${ends[other]!.addresses[4]}:${port}`])
   }
-  return ends
 }
 
 /** A machine's own stateful firewall, in both families. */

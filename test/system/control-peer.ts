@@ -5,13 +5,20 @@
 //   {"race": {"host", "port"}, "count", "window"}  keeps `window` requests on their way → {seconds, lost, p50, p99}
 //   {"knock": {"host", "port"}}                   one request from some other port → {answered: 0 or 1}
 //   {"counters": true}                            → the port's counters
+//   {"branches": count}                           opens so many → {ports}
+//   {"spray": {"host", "port"}}                   one request from each branch → {heard: {port, seen, byte}[]}: what came to them
+//   {"bind": {"host", "port"}, "branch"}          binds the branch with this port, or none → {bound} or {problem}
+//   {"closeBranches": true}                       → {files}: how many file descriptors are left
 //   {"close": true}                               closes the port; the program then ends by itself
 
 import { createSocket } from 'node:dgram'
+import { readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Endpoint, familyOf, formatEndpoint } from '../../src/base/ip.ts'
 import { createLogger } from '../../src/base/log.ts'
 import { openControlPort } from '../../src/drivers/control/open.ts'
+import type { Branch } from '../../src/drivers/control/port.ts'
 import { systemOs } from '../../src/os/index.ts'
 
 const request = 0x51
@@ -30,6 +37,11 @@ type Command = {
   window?: number
   knock?: Endpoint
   counters?: true
+  branches?: number
+  spray?: Endpoint
+  bind?: Endpoint
+  branch?: number | null
+  closeBranches?: true
   close?: true
 }
 
@@ -143,12 +155,55 @@ async function knock(to: Endpoint): Promise<unknown> {
   return { answered }
 }
 
+let branches: Branch[] = []
+let heard: { port: number; seen: string; byte: number }[] = []
+
+async function openBranches(count: number): Promise<unknown> {
+  branches = await port.branches!.open(count, (bytes, from, branch) => {
+    const it = Buffer.from(bytes)
+    const seen = it.toString('latin1', header).split('\n')[0]!
+    heard.push({ port: branch.port, seen, byte: it[1]! })
+    if (it[1] !== request) return
+    it[1] = answer
+    it.write(`${formatEndpoint(from)}\n`, header)
+    branch.send(it, from)
+  })
+  return { ports: branches.map(branch => branch.port) }
+}
+
+async function spray(to: Endpoint): Promise<unknown> {
+  heard = []
+  for (const branch of branches) branch.send(packet(request, sequence++), to)
+  for (const end = performance.now() + patience; heard.length < branches.length && performance.now() < end; )
+    await sleep(10)
+  return { heard }
+}
+
+async function bind(to: Endpoint, at: number | null): Promise<unknown> {
+  const branch = at === null ? null : branches.find(it => it.port === at)!
+  return await port.branches!.bind(to, branch).then(
+    () => ({ bound: true }),
+    error => ({ problem: (error as Error).message }),
+  )
+}
+
+async function closeBranches(): Promise<unknown> {
+  for (const branch of branches.splice(0)) branch.close()
+  // a bound one is unbound first
+  await sleep(100)
+  return { files: readdirSync('/proc/self/fd').length }
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const command: Command = JSON.parse(line)
   if (command.ask) say(await ask(command.ask, command.count ?? 20, command.every ?? 1))
   if (command.race) say(await race(command.race, command.count ?? 1000, command.window ?? 1))
   if (command.knock) say(await knock(command.knock))
   if (command.counters) say(port.counters)
+  if (command.branches) say(await openBranches(command.branches))
+  if (command.spray) say(await spray(command.spray))
+  if (command.bind) say(await bind(command.bind, command.branch ?? null))
+  if (command.closeBranches) say(await closeBranches())
   if (command.close) break
 }
 await port.close()

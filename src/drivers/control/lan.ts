@@ -2,9 +2,10 @@
  * Says by multicast on every link that we are here, and hears who else is (`protocol/lan`).
  *
  * Said three times within a second after start and after each change of addresses, because a datagram may be lost and a link that
- * just came up drops some; then once a minute, for those who were not there to hear it.
+ * just came up drops some; then once a minute, and when somebody new is heard, who was not there to hear it.
  */
 
+import { Allowance } from '../../base/allowance.ts'
 import type { Crypto } from '../../base/crypto.ts'
 import type { Address } from '../../base/ip.ts'
 import { minute, type Time } from '../../base/time.ts'
@@ -25,6 +26,13 @@ export const lanGroup = { v4: '239.255.87.72', v6: 'ff12::8057:4831', port: 62_0
 
 const repeats: readonly Time[] = [0, 250, 1_000]
 const every = 1 * minute
+/** A member that was not heard for so long has come anew: it is greeted by an announcement, which all hear. */
+const gone = 2 * minute
+/** Greetings: replayed announcements of many shall not make us speak without end. */
+const greetings = { burst: 4, rate: 0.2 } as const
+/** Not all neighbours speak at once, ms. */
+const greetWithin = 100
+const neighboursKept = 1_024
 /** Between two groups of keys, ms: a flood takes a few percent of a processor, and a search among 10 000 keys 1 s. */
 const breath = 10
 /** Link addresses that announcements leave from; a machine with hundreds of containers has more than it needs. */
@@ -50,6 +58,9 @@ export class Lan {
   #timers: { cancel(): void }[] = []
   #steps: { cancel(): void } | null = null
   #closed = false
+  /** When members were last heard. */
+  readonly #heardAt = new Map<PublicKey, Time>()
+  readonly #greetings = new Allowance(greetings.burst, greetings.rate)
   readonly counters = { received: 0, recognized: 0 }
 
   constructor(parts: LanParts) {
@@ -125,6 +136,18 @@ export class Lan {
     this.#stepLater()
   }
 
+  /** Somebody has just come: he has not heard us, and would wait up to a minute. */
+  #greet({ key }: Recognized): void {
+    const { clock, random } = this.#parts
+    const now = clock.now()
+    const isNew = now - (this.#heardAt.get(key) ?? Number.NEGATIVE_INFINITY) > gone
+    this.#heardAt.delete(key)
+    this.#heardAt.set(key, now)
+    if (this.#heardAt.size > neighboursKept) this.#heardAt.delete(this.#heardAt.keys().next().value!)
+    if (!isNew || this.#closed || !this.#greetings.take(now)) return
+    this.#timers.push(clock.at(now + random.int(0, greetWithin), () => this.#announce()))
+  }
+
   #isOwnPort(bytes: Uint8Array): boolean {
     return bytes.length > 19 && bytes[18]! * 256 + bytes[19]! === this.#port
   }
@@ -143,5 +166,6 @@ export class Lan {
   #tell(member: Recognized): void {
     this.counters.recognized += 1
     this.#parts.heard(member)
+    this.#greet(member)
   }
 }

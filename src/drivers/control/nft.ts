@@ -1,25 +1,18 @@
 /**
- * W shared by nftables: plain UDP sockets on a private port C, and rules that swap the two ports (rules.ts). The kernel does the work,
- * for its own WireGuard as for wireguard-go, and no packet of WireGuard's passes through us.
- *
- * One `nft -i` holds the rules for as long as we live. Its table is owned: nobody else can remove it, not even by `flush ruleset`, and
- * the kernel removes it when that process ends, which is when its input ends, which is when we do, even by kill -9. If it ends
- * without us, the rules are loaded again.
+ * W shared by nftables: plain UDP sockets on a private port C, and rules that swap the two ports (rules.ts, held-rules.ts). The kernel
+ * does the work, for its own WireGuard as for wireguard-go, and no packet of WireGuard's passes through us.
  */
 
 import { Failure } from '../../base/failure.ts'
 import type { Logger } from '../../base/log.ts'
-import { minute, second } from '../../base/time.ts'
-import type { Clock } from '../../os/clock.ts'
 import type { Os } from '../../os/index.ts'
-import type { Child, Programs } from '../../os/run.ts'
+import type { Programs } from '../../os/run.ts'
+import { NftBranches } from './branches.ts'
+import { HeldRules } from './held-rules.ts'
 import type { ControlPort } from './port.ts'
-import { countCommand, listCommand, loadCommand, mayDropInput, tableOf } from './rules.ts'
+import { mayDropInput } from './rules.ts'
 import { bindPort, type UdpPort } from './socket.ts'
 import type { Traffic } from './traffic.ts'
-
-/** How often we look whether a firewall keeps control packets from us. */
-const lookEvery = 5 * second
 
 export type NftPort = ControlPort & { readonly privatePort: number }
 
@@ -42,7 +35,7 @@ export async function openNft(
   try {
     const rules = new HeldRules(programs, clock, log, { ...options, privatePort: socket.port })
     await rules.load()
-    return new Port(socket, rules, traffic)
+    return new Port(socket, rules, traffic, new NftBranches(os.udp, rules, traffic))
   } catch (error) {
     socket.close()
     throw error
@@ -61,12 +54,14 @@ class Port implements NftPort {
   readonly privatePort: number
   readonly counters: ControlPort['counters']
   readonly send: ControlPort['send']
+  readonly branches: NftBranches
   readonly #socket: UdpPort
   readonly #rules: HeldRules
   readonly #traffic: Traffic
 
-  constructor(socket: UdpPort, rules: HeldRules, traffic: Traffic) {
+  constructor(socket: UdpPort, rules: HeldRules, traffic: Traffic, branches: NftBranches) {
     this.privatePort = socket.port
+    this.branches = branches
     this.counters = traffic.counters
     this.send = socket.send
     this.#socket = socket
@@ -76,110 +71,8 @@ class Port implements NftPort {
 
   async close(): Promise<void> {
     this.#traffic.close()
-    await this.#rules.release()
+    await this.#rules.close()
+    this.branches.close()
     this.#socket.close()
-  }
-}
-
-/**
- *   load ──▶ held ── the process ended ──▶ pause ──▶ load …
- *     └─ refused the first time: thrown      release: no way back
- */
-class HeldRules {
-  readonly #programs: Programs
-  readonly #clock: Clock
-  readonly #log: Logger
-  readonly #options: Options & { readonly privatePort: number }
-  #holder: Child | null = null
-  #loading: Promise<void> = Promise.resolve()
-  #timer: { cancel(): void } | null = null
-  #released = false
-  #unheard = false
-  /** The counter that the next `packets` line belongs to. */
-  #counter = ''
-  #arrived = 0
-
-  constructor(programs: Programs, clock: Clock, log: Logger, options: Options & { readonly privatePort: number }) {
-    this.#programs = programs
-    this.#clock = clock
-    this.#log = log
-    this.#options = options
-  }
-
-  /** Resolves when the rules are in force. */
-  async load(): Promise<void> {
-    const { listenPort, privatePort } = this.#options
-    const loaded = Promise.withResolvers<void>()
-    let complaint = ''
-    const holder = this.#programs.start(['nft', '-i'], {
-      // it writes the history of what it was told into its home, and reads it all when it starts
-      env: { HOME: '/dev/null' },
-      onLine: line => {
-        if (line.startsWith(`table inet ${tableOf(privatePort)} {`)) loaded.resolve()
-        this.#count(line)
-      },
-      onError: line => {
-        complaint ||= line.trim()
-        loaded.reject(new Failure(`nft refuses our rules: ${complaint}`))
-      },
-    })
-    holder.write(`${loadCommand(listenPort, privatePort)}\n${listCommand(privatePort)}\n`)
-    void holder.ended.then(code => loaded.reject(new Failure(`nft ended with status ${code}: ${complaint}`)))
-    try {
-      await loaded.promise
-    } catch (error) {
-      await holder.stop()
-      throw error
-    }
-    if (this.#released) return await holder.stop()
-    this.#holder = holder
-    void holder.ended.then(code => this.#lost(code))
-    this.#lookLater()
-  }
-
-  async release(): Promise<void> {
-    this.#released = true
-    this.#timer?.cancel()
-    await this.#loading
-    await this.#holder?.stop()
-  }
-
-  #lost(code: number): void {
-    if (this.#released) return
-    this.#log.warn('the process that holds our nftables rules ended: loading them again', { status: code })
-    this.#timer?.cancel()
-    this.#loading = this.#again(second)
-  }
-
-  async #again(pause: number): Promise<void> {
-    try {
-      await this.load()
-    } catch (error) {
-      if (this.#released) return
-      const problem = error as Error
-      this.#log.error('no control packets until our nftables rules are back', { problem: problem.message })
-      this.#timer = this.#clock.at(this.#clock.now() + pause, () => {
-        this.#loading = this.#again(Math.min(2 * pause, minute))
-      })
-    }
-  }
-
-  #lookLater(): void {
-    if (this.#unheard) return
-    this.#timer = this.#clock.at(this.#clock.now() + lookEvery, () => {
-      this.#holder?.write(`${countCommand(this.#options.privatePort)}\n`)
-      this.#lookLater()
-    })
-  }
-
-  #count(line: string): void {
-    this.#counter = /^\s*counter (\w+) \{/.exec(line)?.[1] ?? this.#counter
-    const packets = /^\s*packets (\d+) bytes/.exec(line)?.[1]
-    if (packets === undefined) return
-    if (this.#counter === 'arrived') this.#arrived = Number(packets)
-    else if (Number(packets) < this.#arrived && !this.#unheard) {
-      this.#unheard = true
-      this.#options.onUnheard()
-    }
   }
 }

@@ -100,6 +100,7 @@ async function openBoth(os: ControlOs, log: Logger, listenPort: number, receive:
     backend: port.backend,
     counters: port.counters,
     send: port.send,
+    ...(port.branches && { branches: port.branches }),
     async close() {
       await port.close()
       await (await tap)?.close()

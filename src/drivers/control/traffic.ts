@@ -19,7 +19,8 @@ export class Traffic {
     this.#receive = receive
   }
 
-  accept(way: Way, bytes: Uint8Array, from: Endpoint): void {
+  /** @param way one of several that the same datagram may come in; `null` where there is but one */
+  accept(way: Way | null, bytes: Uint8Array, from: Endpoint, receive = this.#receive): void {
     if (this.#closed) return
     const problem = this.#problem(way, bytes, from)
     if (problem !== null) {
@@ -27,14 +28,14 @@ export class Traffic {
       return
     }
     this.counters.received++
-    this.#receive(bytes, from)
+    receive(bytes, from)
   }
 
-  #problem(way: Way, bytes: Uint8Array, from: Endpoint): string | null {
+  #problem(way: Way | null, bytes: Uint8Array, from: Endpoint): string | null {
     if (bytes[0] !== controlByte) return 'not control'
     // its zone is known to this machine only, and no record may name it: there is no endpoint to answer to
     if (from.host.startsWith('fe80:')) return 'link-local'
-    return this.#isNew(way, bytes, from) ? null : 'copy'
+    return way === null || this.#isNew(way, bytes, from) ? null : 'copy'
   }
 
   drop(reason: string): void {

@@ -9,9 +9,20 @@ import type { Logger } from '../../base/log.ts'
 import type { WallTime } from '../../base/time.ts'
 import type { Os } from '../../os/index.ts'
 import type { Result } from '../../os/run.ts'
+import type { PublicKey } from '../../protocol/identity/key.ts'
 import { parseDump, parseLinks } from './dump.ts'
 import type { ActualInterface, ActualLink, ActualPeer, WantedInterface, WantedPeer } from './interface.ts'
-import { configure, createKernel, formatStep, type Given, isAlive, remove, type Step, setEndpoint } from './plan.ts'
+import {
+  configure,
+  createKernel,
+  formatStep,
+  type Given,
+  isAlive,
+  remove,
+  type Step,
+  setEndpoint,
+  setKeepalive,
+} from './plan.ts'
 import { removeDeadSocket, startUserspace } from './userspace.ts'
 
 export type Backend = 'kernel' | 'wireguard-go'
@@ -25,8 +36,17 @@ export type WireguardDriver = {
   /**
    * Points one peer elsewhere, at once; its session goes on, if it has one.
    * @param tried the endpoint that it has now has had its chance: an attempt there is given up
+   * @param options `keepQueue`: what waits for a session goes on waiting, and the caller sends the initiation that it waits for
    */
-  setEndpoint(name: string, peer: WantedPeer & { endpoint: Endpoint }, tried: boolean, now: WallTime): Promise<void>
+  setEndpoint(
+    name: string,
+    peer: WantedPeer & { endpoint: Endpoint },
+    tried: boolean,
+    now: WallTime,
+    options?: { keepQueue?: boolean },
+  ): Promise<void>
+  /** @param seconds 0 is off */
+  setKeepalive(name: string, key: PublicKey, seconds: number): Promise<void>
   create(wanted: WantedInterface): Promise<Backend>
   /** @param actual what `read` said just now @returns the commands that were run. */
   apply(wanted: WantedInterface, actual: ActualInterface | null, given: Given, now: WallTime): Promise<Step[]>
@@ -78,11 +98,19 @@ export function createWireguardDriver(
       return dump.code === 0 ? parseDump(dump.out).peers : []
     },
 
-    async setEndpoint(name, peer, tried, now) {
+    async setEndpoint(name, peer, tried, now, { keepQueue = false } = {}) {
+      if (keepQueue) {
+        for (const step of setEndpoint(name, peer, false)) await must(step)
+        return
+      }
       const is = (await driver.peers(name)).find(({ key }) => key === peer.key)
       // nobody sees whether WireGuard has tried without an endpoint, and its own implementation in Go counts even that
       const spoilt = is?.endpoint === undefined || (tried && !sameEndpoint(is.endpoint, peer.endpoint))
       for (const step of setEndpoint(name, peer, spoilt && !isAlive(is, now))) await must(step)
+    },
+
+    async setKeepalive(name, key, seconds) {
+      for (const step of setKeepalive(name, key, seconds)) await must(step)
     },
 
     async create(wanted) {

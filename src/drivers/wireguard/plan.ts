@@ -3,12 +3,13 @@
  *
  * A peer's endpoint belongs to two: the file says where to start, and WireGuard follows the peer when it moves. So the file's
  * word is set where the kernel has no endpoint, where the file itself changed, and where the peer is silent; a peer with a
- * living session is left alone.
+ * living session is left alone. What the path machine has chosen, or the doorbell of an idle peer, stands in the file's place.
  */
 
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../../base/ip.ts'
 import { second, type WallTime } from '../../base/time.ts'
 import { type PublicKey, toWgForm } from '../../protocol/identity/key.ts'
+import { isDoorbell } from '../doorbell/doorbell.ts'
 import type { ActualInterface, ActualPeer, WantedInterface, WantedPeer } from './interface.ts'
 
 /** One command. `secret` says that `input` must not be shown. */
@@ -40,11 +41,18 @@ export function remove(name: string): Step[] {
 export function setEndpoint(name: string, peer: WantedPeer & { endpoint: Endpoint }, anew: boolean): Step[] {
   const key = ['peer', toWgForm(peer.key)]
   const endpoint = ['endpoint', formatEndpoint(peer.endpoint)]
-  const keepalive = ['persistent-keepalive', peer.keepalive === 0 ? 'off' : String(peer.keepalive)]
+  const keepalive = keepaliveArguments(peer.keepalive)
   if (!anew) return [{ argv: ['wg', 'set', name, ...key, ...endpoint, ...keepalive] }]
   const all = [...key, 'remove', ...key, ...endpoint, 'allowed-ips', peer.allowedIps.join(','), ...keepalive]
   return [{ argv: ['wg', 'set', name, ...all] }]
 }
+
+/** Only the peer's keepalive. */
+export function setKeepalive(name: string, key: PublicKey, seconds: number): Step[] {
+  return [{ argv: ['wg', 'set', name, 'peer', toWgForm(key), ...keepaliveArguments(seconds)] }]
+}
+
+const keepaliveArguments = (seconds: number) => ['persistent-keepalive', seconds === 0 ? 'off' : String(seconds)]
 
 /** Has a peer a session, going by when its last handshake was? */
 export function isAlive(peer: ActualPeer | undefined, now: WallTime): boolean {
@@ -74,7 +82,9 @@ function peerSections(wanted: WantedInterface, actual: ActualInterface, given: G
     const is = there.get(peer.key)
     const alive = isAlive(is, now)
     const before = given.get(peer.key)
-    const fileChanged = before !== undefined && peer.endpoint !== undefined && before !== formatEndpoint(peer.endpoint)
+    const changed = before !== undefined && peer.endpoint !== undefined && before !== formatEndpoint(peer.endpoint)
+    // a doorbell is for who has no session: the packets of one would end there
+    const fileChanged = changed && !isDoorbell(peer.endpoint)
     const setEndpoint =
       peer.endpoint !== undefined && !sameEndpoint(is?.endpoint, peer.endpoint) && (!alive || fileChanged)
     if (!is || setEndpoint || is.keepalive !== peer.keepalive || !sameSet(is.allowedIps, peer.allowedIps)) {

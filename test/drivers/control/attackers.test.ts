@@ -63,7 +63,7 @@ test('a datagram sent back to its sender is not for him', async () => {
   const pong = a.channel.ping(b.key, b.endpoint, once)
   await wire.pass(5_000)
   assert.equal(await pong, null)
-  assert.deepEqual(a.channel.counters, { received: 1, opened: 0, sent: 1, dropped: { check: 1 } })
+  assert.deepEqual(a.channel.counters, { received: 1, opened: 0, sent: 1, passedOn: 0, dropped: { check: 1 } })
 })
 
 test('a PING with a forged source proves nothing: its endpoint is still a stranger', async () => {
@@ -125,8 +125,8 @@ test('what is not understood is not answered', async () => {
     workbit: [sealBody(idler, b.key, ping())],
     forged: [sealBody(idler, b.key, ping(), publicKeyBytes(worker.publicKey()))],
     malformed: [sealBody(worker, b.key, ping().subarray(0, 39))],
-    'reserved type': [sealBody(worker, b.key, Uint8Array.of(6)), sealBody(worker, b.key, Uint8Array.of(9))],
-    'unknown type': [sealBody(worker, b.key, Uint8Array.of(10))],
+    'reserved type': [sealBody(worker, b.key, Uint8Array.of(8)), sealBody(worker, b.key, Uint8Array.of(9))],
+    'unknown type': [sealBody(worker, b.key, Uint8Array.of(13))],
     length: [good.subarray(0, 50)],
   }
   for (const bytes of Object.values(wrong).flat()) wire.deliver({ bytes, from: mallory, to: b.endpoint })

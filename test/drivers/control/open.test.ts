@@ -31,6 +31,11 @@ function machine({ machine, refusal, pcap = true, ipv6 }: Situation = {}) {
   let tap: TapOptions | undefined
   const sockets: { address: string; receive: (bytes: Uint8Array, from: Endpoint) => void }[] = []
   const written: string[] = []
+  /** What the map has that it lists. */
+  let bound: string[] = []
+  const answer = (lines: string[]) => {
+    for (const line of ['table inet wh_40000 { # progname nft', ...lines, '}']) nft.onLine?.(line)
+  }
   const os: typeof double = {
     ...double,
     clock: {
@@ -47,7 +52,9 @@ function machine({ machine, refusal, pcap = true, ipv6 }: Situation = {}) {
         if (machine?.portsTaken?.includes(port)) throw coded('EADDRINUSE')
         open.add(`udp ${address}`)
         sockets.push({ address, receive })
-        return { port: port || 40_000, send() {}, close: () => void open.delete(`udp ${address}`) }
+        // W's two sockets have one number, and each branch its own
+        const number = port || (sockets.length < 2 ? 40_000 : 40_000 + sockets.length)
+        return { port: number, send() {}, close: () => void open.delete(`udp ${address}`) }
       },
     },
     programs: {
@@ -64,7 +71,8 @@ function machine({ machine, refusal, pcap = true, ipv6 }: Situation = {}) {
           write(text) {
             written.push(text)
             if (refusal) options.onError?.(refusal)
-            else if (text.includes('list table')) options.onLine?.('table inet wh_40000 { # progname nft')
+            else if (text.includes('list table')) answer([])
+            else if (text.includes('list map')) answer(bound)
           },
           stop: async () => end(0),
           ended: ended.promise,
@@ -100,7 +108,11 @@ function machine({ machine, refusal, pcap = true, ipv6 }: Situation = {}) {
     written,
     sockets,
     timers,
-    says: (line: string) => nft.onLine?.(line),
+    answer,
+    complain: (line: string) => nft.onError?.(line),
+    bind: (...elements: string[]) => {
+      bound = ['\tmap bout {', `\t\telements = { ${elements.join(', ')} }`, '\t}']
+    },
     end: (code: number) => end(code),
     tap: () => tap,
   }
@@ -222,8 +234,8 @@ test('packets that arrived and were not heard bring the tap, once', async () => 
     it.timers.pop()!()
     // one line, and always the same: nft -i keeps a history of different ones
     assert.equal(it.written.at(-1), 'list counter inet wh_40000 arrived; list counter inet wh_40000 heard\n')
-    for (const line of ['	counter arrived {', `		packets ${arrived} bytes 9`]) it.says(line)
-    for (const line of ['	counter heard {', `		packets ${heard} bytes 9`]) it.says(line)
+    it.answer(['	counter arrived {', `		packets ${arrived} bytes 9`, '	}'])
+    it.answer(['	counter heard {', `		packets ${heard} bytes 9`, '	}'])
   }
   counted(5, 5)
   counted(7, 8)
@@ -247,6 +259,29 @@ test('rules whose holder died are loaded again', async () => {
   assert.match(it.log.join('\n'), /^warn .*loading them again/)
   assert.equal(it.written.filter(text => text.startsWith('add table')).length, 2)
   await port.close()
+  assert.deepEqual([...it.open], [])
+})
+
+test('a binding is in force when nft lists it, and refused where it does not', async () => {
+  const it = machine()
+  const port = await it.port()
+  const [branch] = await port.branches!.open(1, () => {})
+  const to = { host: '192.0.2.2', port: 7 }
+  it.bind(`192.0.2.2 . 7 : ${branch!.port}`)
+  await port.branches!.bind(to, branch!)
+  assert.match(it.written.at(-1)!, /^add element inet wh_40000 bout .*\nlist map inet wh_40000 bout\n$/)
+  const before = it.written.length
+  await port.branches!.bind(to, branch!)
+  assert.equal(it.written.length, before, 'that is so already')
+  const refused = port.branches!.bind(to, null)
+  it.complain('Error: made by the test')
+  await assert.rejects(refused, { message: /^nft does not bind 192.0.2.2:7: / })
+  it.bind()
+  await port.branches!.bind(to, null)
+  assert.match(it.written.at(-1)!, /^delete element/)
+  await port.close()
+  await assert.rejects(port.branches!.bind(to, branch!))
+  await new Promise(setImmediate)
   assert.deepEqual([...it.open], [])
 })
 

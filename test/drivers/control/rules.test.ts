@@ -1,21 +1,75 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { isTable, loadCommand, mayDropInput, tableOf } from '../../../src/drivers/control/rules.ts'
+import {
+  bindCommand,
+  isTable,
+  loadCommand,
+  mayDropInput,
+  readBound,
+  readCounters,
+  tableOf,
+} from '../../../src/drivers/control/rules.ts'
 
 test('the rules', () => {
   assert.deepEqual(loadCommand(51820, 40000).split('; add ').slice(3), [
+    'map inet wh_40000 bout { type ipv4_addr . inet_service : inet_service; }',
+    'map inet wh_40000 bin { type ipv4_addr . inet_service . inet_service : inet_service; }',
     'chain inet wh_40000 pre { type filter hook prerouting priority -50; policy accept; }',
     'chain inet wh_40000 inp { type filter hook input priority 300; policy accept; }',
     'chain inet wh_40000 out { type filter hook output priority -310; policy accept; }',
     'rule inet wh_40000 pre fib daddr type local udp dport 51820 @th,64,8 0xff counter name arrived',
     'rule inet wh_40000 inp udp dport 40000 drop',
     'rule inet wh_40000 inp udp dport 51820 @th,64,8 0xff counter name heard udp dport set 40000',
+    'rule inet wh_40000 inp udp dport set ip saddr . udp sport . udp dport map @bin',
+    'rule inet wh_40000 inp udp dport 51820 @th,64,8 0xff udp dport set 40000',
     'rule inet wh_40000 out udp sport 40000 ip ttl set 65',
     'rule inet wh_40000 out udp sport 40000 ip6 hoplimit set 65',
     'rule inet wh_40000 out udp sport 40000 udp sport set 51820',
+    'rule inet wh_40000 out udp sport 51820 udp sport set ip daddr . udp dport map @bout',
   ])
   assert.match(loadCommand(51820, 40000), /^add table inet wh_40000 \{ flags owner; \}; /)
+})
+
+const to = { host: '192.0.2.2', port: 62096 }
+
+test('what is bound is one transaction, and loaded with the rules', () => {
+  const added = bindCommand(51820, 40000, { remove: [{ to, port: 40001 }], add: [{ to, port: 40002 }] })
+  assert.deepEqual(added.split('; '), [
+    'delete element inet wh_40000 bout { 192.0.2.2 . 62096 : 40001 }',
+    'delete element inet wh_40000 bin { 192.0.2.2 . 62096 . 40001 : 51820 }',
+    'add element inet wh_40000 bout { 192.0.2.2 . 62096 : 40002 }',
+    'add element inet wh_40000 bin { 192.0.2.2 . 62096 . 40002 : 51820 }',
+  ])
+  const loaded = loadCommand(51820, 40000, [{ to, port: 40002 }])
+  assert.equal(loaded, `${loadCommand(51820, 40000)}; ${added.split('; ').slice(2).join('; ')}`)
+})
+
+test('what nft lists is read', () => {
+  // captured from nft 1.0.6; the first line names the program
+  const listing = `table inet wh_40000 { # progname nft
+	map bout {
+		type ipv4_addr . inet_service : inet_service
+		elements = { 192.0.2.2 . 62096 : 40002,
+			     198.51.100.9 . 7 : 40003 }
+	}
+}
+`
+  assert.deepEqual(
+    readBound(listing),
+    new Map([
+      ['192.0.2.2:62096', 40002],
+      ['198.51.100.9:7', 40003],
+    ]),
+  )
+  assert.deepEqual(
+    readBound('table inet x {\n\tmap bout {\n\t\ttype ipv4_addr . inet_service : inet_service\n\t}\n}\n'),
+    new Map(),
+  )
+  const counters = 'table inet x {\n\tcounter arrived {\n\t\tpackets 5 bytes 9\n\t}\n}\n'
+  assert.equal(readBound(counters), null)
+  assert.deepEqual(readCounters(counters), { arrived: 5 })
+  assert.deepEqual(readCounters(listing), {})
 })
 
 test('our tables are known by their name, and nobody else’s', () => {

@@ -5,8 +5,8 @@ import { minute, second } from '../../../src/base/time.ts'
 import { type Open, type StreamConnection, type StreamLimits, Streams } from '../../../src/drivers/control/streams.ts'
 import type { PublicKey } from '../../../src/protocol/identity/key.ts'
 import { openOverhead } from '../../../src/protocol/stream/constants.ts'
+import { Simulation } from '../../../src/sim/simulation.ts'
 import { plainCrypto } from '../../sim/plain-crypto.ts'
-import { Simulation } from '../../sim/simulation.ts'
 
 const delay = 10
 type Sent = { open?: Open; packet: Uint8Array; from: Endpoint; to: Endpoint }

@@ -2,7 +2,7 @@
 
 import { type Endpoint, formatEndpoint } from '../../../src/base/ip.ts'
 import type { Time } from '../../../src/base/time.ts'
-import { Channel, type ChannelOptions } from '../../../src/drivers/control/channel.ts'
+import { Channel, type ChannelOptions, type Way } from '../../../src/drivers/control/channel.ts'
 import type { Clock } from '../../../src/os/clock.ts'
 import { systemCrypto } from '../../../src/os/crypto.ts'
 import { systemRandom } from '../../../src/os/random.ts'
@@ -26,7 +26,7 @@ export class Wire {
   /** Milliseconds one way. */
   delay: Time = 10
   readonly #timers = new Set<{ time: Time; call: () => void }>()
-  readonly #nodes = new Map<string, Channel>()
+  readonly #nodes = new Map<string, (bytes: Uint8Array, from: Endpoint) => void>()
 
   readonly clock: Clock = {
     now: () => this.now,
@@ -49,8 +49,15 @@ export class Wire {
       workbit: 0,
       ...options,
     })
-    this.#nodes.set(formatEndpoint(endpoint), channel)
+    this.#nodes.set(formatEndpoint(endpoint), channel.receive)
     return { channel, endpoint, key: channel.publicKey }
+  }
+
+  /** Another socket of a node. */
+  way({ channel }: Node, endpoint: Endpoint): Way {
+    const way: Way = { send: (bytes, to) => this.#send({ bytes, from: endpoint, to }) }
+    this.#nodes.set(formatEndpoint(endpoint), (bytes, from) => channel.receive(bytes, from, way))
+    return way
   }
 
   #send(datagram: Datagram): void {
@@ -60,7 +67,7 @@ export class Wire {
 
   /** As if it came from there: the attacker's pen. */
   deliver({ bytes, from, to }: Datagram): void {
-    this.#nodes.get(formatEndpoint(to))?.receive(bytes, from)
+    this.#nodes.get(formatEndpoint(to))?.(bytes, from)
   }
 
   /** Lets time pass, timer by timer, and promises settle between them. */

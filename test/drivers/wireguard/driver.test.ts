@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createLogger } from '../../../src/base/log.ts'
 import { createWireguardDriver } from '../../../src/drivers/wireguard/driver.ts'
 import type { WantedInterface } from '../../../src/drivers/wireguard/interface.ts'
-import { readPrivateKey } from '../../../src/protocol/identity/key.ts'
+import { type PublicKey, readPrivateKey, toWgForm } from '../../../src/protocol/identity/key.ts'
 import { type MachineOptions, machineDouble } from '../../machine-double.ts'
 
 const wanted: WantedInterface = {
@@ -74,6 +74,22 @@ test('an interface that is gone is said to be gone', async () => {
   await assert.rejects(driver.apply(wanted, await driver.read(wanted.name), new Map(), 0), {
     message: 'interface wh-test is gone',
   })
+})
+
+const key = 'KJ7YGrBeqLLm_JJ1huIS26OnqAVFy57z5UJqjyMagW4' as PublicKey
+const dump = `x\tx\t20000\toff\nKJ7YGrBeqLLm/JJ1huIS26OnqAVFy57z5UJqjyMagW4=\t(none)\t127.0.0.1:4\t10.0.42.2/32\t0\t0\t0\toff\n`
+
+test('a peer whose packets wait for a session is not made anew', async () => {
+  const { driver, shown, os } = on({ run: argv => (argv[1] === 'show' ? { out: dump } : undefined) })
+  const peer = { key, allowedIps: ['10.0.42.2/32'], endpoint: { host: '192.0.2.2', port: 7 }, keepalive: 0 }
+  const [at, set] = [`wg set wh-test peer ${toWgForm(key)}`, 'endpoint 192.0.2.2:7 persistent-keepalive off']
+  await driver.setEndpoint('wh-test', peer, true, 0, { keepQueue: true })
+  assert.deepEqual(shown.splice(0), [`${at} ${set}`])
+  assert.equal(os.ran.length, 1, 'and nothing else is asked')
+  await driver.setEndpoint('wh-test', peer, true, 0)
+  assert.match(shown.splice(0).join(), / remove peer /)
+  await driver.setKeepalive('wh-test', key, 25)
+  assert.deepEqual(shown, [`${at} persistent-keepalive 25`])
 })
 
 test('the socket of a killed wireguard-go goes with its interface', async () => {

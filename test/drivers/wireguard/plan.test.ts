@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ActualInterface, WantedInterface, WantedPeer } from '../../../src/drivers/wireguard/interface.ts'
-import { bare, configure, formatStep, setEndpoint } from '../../../src/drivers/wireguard/plan.ts'
+import { bare, configure, formatStep, setEndpoint, setKeepalive } from '../../../src/drivers/wireguard/plan.ts'
 import { type PublicKey, readPrivateKey } from '../../../src/protocol/identity/key.ts'
 
 const privateKey = readPrivateKey('kLfotsCIfB/7OcDGeLenptfy2Dzav9wmVZjVQ0Gvnk0=').ok!
@@ -155,4 +155,29 @@ test('a peer is pointed elsewhere, or made anew so that its handshake does not w
   assert.deepEqual(line(true), [
     `[#] wg set wh-test peer ${key} remove peer ${key} endpoint [2001:db8::9]:7 allowed-ips 10.0.42.2/32,fd00::2/128 persistent-keepalive 25`,
   ])
+})
+
+const bell = { host: '127.0.0.1', port: 40_404 }
+const parked: WantedInterface = { ...wanted, peers: [{ ...peerB, endpoint: bell, keepalive: 25 }] }
+
+test('a peer that stands at the doorbell is left there, and a silent one goes there', () => {
+  const there = { ...done, peers: [{ ...done.peers[0]!, endpoint: bell }] }
+  assert.deepEqual(lines(parked, there, new Map([[b, '127.0.0.1:40404']])), [])
+  assert.match(
+    lines(parked, moved(now - 181_000), new Map([[b, '192.0.2.2:51820']])).join(),
+    /Endpoint = 127.0.0.1:40404/,
+  )
+})
+
+test('a living session is never led to the doorbell, whatever was given before', () => {
+  for (const before of ['192.0.2.2:51820', '127.0.0.1:40404', '127.0.0.1:39999']) {
+    assert.deepEqual(lines(parked, moved(now - 10_000), new Map([[b, before]])), [], before)
+  }
+})
+
+test('the keepalive alone', () => {
+  const key = 'KJ7YGrBeqLLm/JJ1huIS26OnqAVFy57z5UJqjyMagW4='
+  const line = (seconds: number) => setKeepalive('wh-test', b, seconds).map(formatStep)
+  assert.deepEqual(line(0), [`[#] wg set wh-test peer ${key} persistent-keepalive off`])
+  assert.deepEqual(line(110), [`[#] wg set wh-test peer ${key} persistent-keepalive 110`])
 })
