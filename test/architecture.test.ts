@@ -14,9 +14,10 @@ const MAY: Record<string, string[]> = {
   os: ['base'],
   drivers: ['base', 'protocol', 'os'],
   node: ['base', 'protocol', 'os', 'drivers'],
+  sim: ['base', 'protocol', 'os', 'drivers', 'node'],
   api: ['base', 'protocol'],
   daemon: ['base', 'protocol', 'os', 'drivers', 'node', 'api'],
-  cli: ['base', 'protocol', 'os', 'drivers', 'node', 'api', 'daemon'],
+  cli: ['base', 'protocol', 'os', 'drivers', 'node', 'sim', 'api', 'daemon'],
   wasm: [],
 }
 
@@ -28,7 +29,7 @@ const PACKAGES: Record<string, string[]> = {
   '@scure/base': ['protocol'],
   'fastest-levenshtein': ['protocol'],
   'js-yaml': ['protocol'],
-  'micro-packed': ['protocol'],
+  'micro-packed': ['protocol', 'drivers/portmap'],
   koffi: ['os'],
   pcap: ['os'],
   libp2p: ['drivers/dht'],
@@ -47,6 +48,7 @@ const PACKAGES: Record<string, string[]> = {
   'datastore-core': ['drivers/dht'],
   'datastore-level': ['drivers/dht'],
   'dns-packet': ['drivers/dns'],
+  '@rgrove/parse-xml': ['drivers/portmap'],
   zod: ['api', 'daemon'],
   '@oclif/core': ['cli'],
 }
@@ -61,6 +63,7 @@ const FORBIDDEN: Record<string, RegExp[]> = {
   protocol: [AMBIENT, /\b(crypto\.(subtle|getRandomValues|randomUUID)|Buffer\b)/],
   drivers: [AMBIENT],
   node: [AMBIENT],
+  sim: [AMBIENT],
   api: [AMBIENT],
 }
 

@@ -10,10 +10,18 @@ const endpoint = z.string().describe('address:port')
 const wallTime = z.number().describe('milliseconds since 1970 UTC')
 
 export const PathState = z
-  .enum(['self', 'direct', 'relayed', 'silent', 'never seen', 'invited'])
+  .enum(['self', 'direct', 'relayed', 'idle', 'silent', 'never seen', 'invited'])
   .describe(
-    'direct, relayed: a session is alive; silent: there was one, and it has expired; never seen: none since the interface exists; invited: an alias line, not a member yet',
+    'direct, relayed: a session is alive; idle: resting, a place is known and nobody uses it, the first packet wakes it; silent: there was a session, and nothing answers now; never seen: none since the interface exists, and nothing has answered; invited: an alias line, not a member yet',
   )
+
+const Nat = z
+  .enum(['unknown', 'none', 'endpoint-independent', 'endpoint-dependent'])
+  .describe('how the NAT before the node maps ports (RFC 4787 §4.1)')
+
+const Filtering = z
+  .enum(['unknown', 'none', 'endpoint-independent', 'address-dependent', 'address-and-port-dependent'])
+  .describe('whom the NAT, or a firewall, lets in (RFC 4787 §5)')
 
 export const MemberStatus = z.object({
   hostname: z.string().optional(),
@@ -69,9 +77,11 @@ export const Status = z.object({
   dns: z.array(z.string()).describe('addresses on which the responder listens'),
   directory: DirectoryState,
   control: ControlState.optional().describe('absent where the port could not be shared'),
-  nat: z
-    .enum(['unknown', 'none', 'endpoint-independent', 'endpoint-dependent'])
-    .describe('mapping behaviour of the NAT before this node (RFC 4787 §4.1)'),
+  nat: Nat,
+  filtering: Filtering,
+  homes: z
+    .array(z.object({ key, hostname: z.string().optional(), endpoint: endpoint.optional() }))
+    .describe('reachable nodes that pass calls on to this one, while it is behind a NAT; the best first'),
   endpoints: z
     .array(z.object({ kind: z.enum(['fixed', 'host', 'mapped', 'reflexive']), endpoint }))
     .describe('where this node can be reached, as its record says'),
@@ -92,7 +102,8 @@ export const Step = z.object({
 export const RecordState = z.object({
   sequence: z.number(),
   expires: wallTime,
-  nat: z.enum(['unknown', 'none', 'endpoint-independent', 'endpoint-dependent']),
+  nat: Nat,
+  filtering: Filtering,
   endpoints: z.array(z.object({ kind: z.enum(['fixed', 'host', 'mapped', 'reflexive']), endpoint })),
   homes: z.array(key),
 })
@@ -126,14 +137,101 @@ export const CandidateState = z.object({
   endpoint,
   state: z.string().describe('what became of it'),
   rtt: z.number().optional().describe('milliseconds'),
+  probes: z.number().describe('PINGs sent'),
+  answered: z.number().optional().describe('seconds since its last answer'),
+})
+
+export const PathDetails = z.object({
+  inUse: z.boolean().describe('somebody sends to it, or it to us'),
+  parked: z.boolean().describe('WireGuard is pointed at the doorbell: the next packet wakes the path'),
+  held: z.boolean().describe('keepalives keep the path open'),
+  calls: z.object({ sent: z.number(), answered: z.number() }).describe('offers to it through its homes'),
+  beats: z.object({ sent: z.number(), missed: z.number() }).describe('PINGs on the path in use'),
 })
 
 export const Inspected = z.object({
   status: Status,
   peers: z.array(
-    z.object({ ...Peer, path: z.string(), candidates: z.array(CandidateState), record: RecordState.nullable() }),
+    z.object({
+      ...Peer,
+      path: z.string(),
+      details: PathDetails.optional(),
+      candidates: z.array(CandidateState),
+      record: RecordState.nullable(),
+    }),
   ),
   refused: z.record(z.string(), z.number()).describe('records that were refused, by reason'),
+})
+
+const Mapping = z
+  .enum([
+    'unknown',
+    'none',
+    'endpoint-independent',
+    'endpoint-dependent',
+    'address-dependent',
+    'address-and-port-dependent',
+  ])
+  .describe('RFC 4787 §4.1; endpoint-dependent: one of the two kinds below it, and nobody could tell which')
+
+export const FamilyState = z.object({
+  family: z.literal([4, 6]),
+  udp: z
+    .enum(['works', 'no answer', 'blocked', 'nobody to ask', 'no address'])
+    .describe('no answer: of those who were asked; blocked: one of them can be reached by TCP'),
+  asked: z.number().describe('reflectors: nodes that were asked where they see this one'),
+  reflections: z
+    .array(z.object({ key, to: endpoint, observed: endpoint, rtt: z.number().describe('milliseconds') }))
+    .describe('which endpoint was asked, and where it saw this node'),
+  mapping: Mapping,
+  filter: z.object({
+    filtering: Filtering,
+    certain: z.boolean().describe('no: the stricter one of two kinds, which nobody could tell apart'),
+  }),
+  keepsPort: z.boolean().nullable().describe('the port outside is the one inside; null: no NAT, or not known'),
+  step: z
+    .object({
+      kind: z.enum(['unknown', 'preserving', 'constant', 'regular', 'random']),
+      step: z.number().optional(),
+      last: z.number().optional(),
+    })
+    .describe('how the NAT chooses the port outside of a new mapping'),
+  mtu: z.number().nullable().describe('the longest UDP payload that arrived, bytes, of at most 1400'),
+})
+
+export const Netchecked = z.object({
+  port: z.number().describe('the UDP port that all of this is about'),
+  families: z.array(FamilyState),
+  hairpins: z.boolean().nullable().describe('two hosts behind the NAT reach each other by its outside address'),
+  firewall: z.enum(['open', 'closed']).nullable().describe('of this machine, for what strangers send to the port'),
+  lifetime: z
+    .object({
+      works: z.number().nullable().describe('the longest silence that a mapping survived, seconds'),
+      fails: z.number().nullable().describe('the shortest one that it did not'),
+      keepalive: z.number().describe('seconds between packets that keep a path open'),
+    })
+    .nullable(),
+  portMapping: z
+    .object({
+      state: z.enum(['off', 'asking', 'mapped', 'none']),
+      gateway: z.string().nullable(),
+      protocols: z.record(z.string(), z.string()).describe('what came of each: pcp, nat-pmp, upnp'),
+      mapped: z.object({ protocol: z.string(), external: endpoint }).optional(),
+      problem: z.string().optional().describe('why there is none'),
+    })
+    .nullable(),
+  clockAhead: z.number().nullable().describe('clocks of others less ours, milliseconds; null: nobody answered'),
+  meaning: z.array(z.string()).describe('what it means for connections, a sentence each'),
+})
+
+export const Explained = z.object({
+  ...Peer,
+  path: z.enum(['idle', 'hunting', 'direct']),
+  reachable: z.boolean().describe('there is a path, or one that rests'),
+  verdict: z.string().describe('one line'),
+  facts: z.array(z.string()).describe('what is known of both sides'),
+  candidates: z.array(z.object({ endpoint: z.string(), kind: z.string(), account: z.string() })),
+  advice: z.array(z.string()).describe('what would make it better, the most useful first'),
 })
 
 export const Reloaded = z.object({
@@ -213,6 +311,20 @@ export const routes = {
     query: target,
     answer: Forgotten,
     summary: 'forgets what was learnt about where a member is',
+  },
+  netcheck: {
+    method: 'GET',
+    path: '/v1/netcheck',
+    query: z.object({}),
+    answer: Netchecked,
+    summary: 'what kind of network this node is in, asked afresh: takes some seconds',
+  },
+  explain: {
+    method: 'GET',
+    path: '/v1/explain',
+    query: target,
+    answer: Explained,
+    summary: 'why the path to a member is what it is, in words',
   },
   inspect: {
     method: 'GET',

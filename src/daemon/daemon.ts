@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { openControlPort } from '../drivers/control/open.ts'
+import { Reflector } from '../drivers/control/reflector.ts'
 import { createResolver } from '../drivers/dns/resolver.ts'
 import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
@@ -147,17 +148,27 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
 }
 
 /** What discovery is made of on this machine. */
+/** Names what the secret is for that is made of the node's key. */
+const mapperContext = new TextEncoder().encode('wirehub port mapping 1')
+
 function discoveryParts(
   os: Os,
   log: Logger,
   { network, identity, self }: Prepared,
   options: Options,
 ): NodeParts['discovery'] {
-  const { capture = 'auto', tcpPort } = options
+  const { capture = 'auto', tcpPort, portmap = true, birthday = true } = options
   const owner = self ? 'wireguard' : 'nobody'
   return {
     os,
     store: fileStore(os.files, memoryFile(network.name, identity.publicKey), log),
+    birthday,
+    openReflector: (addresses, receive) => Reflector.open({ udp: os.udp, source: os.source, addresses, receive }),
+    async loadMapper() {
+      if (!portmap) return null
+      const { PortMapper } = await import('../drivers/portmap/mapper.ts')
+      return new PortMapper({ os, secret: os.crypto.hmac(identity.privateKey.scalar(), mapperContext) })
+    },
     portRequired: capture !== 'auto' || !self,
     openPort: (listenPort, receive) => openControlPort(os, log, { listenPort, capture, owner }, receive),
     async loadDirectory({ listenPort, ...link }) {

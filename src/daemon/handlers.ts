@@ -2,18 +2,19 @@
 
 import type { AnswerOf } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
-import { type Endpoint, familyOf, formatEndpoint } from '../base/ip.ts'
+import { familyOf, formatEndpoint } from '../base/ip.ts'
 import { second } from '../base/time.ts'
 import type { WireguardDriver } from '../drivers/wireguard/driver.ts'
 import { formatStep, isAlive } from '../drivers/wireguard/plan.ts'
 import type { Node } from '../node/node.ts'
 import { reportMembers } from '../node/status.ts'
 import type { Os } from '../os/index.ts'
-import type { NodeRecord } from '../protocol/directory/record.ts'
 import { type PublicKey, readPublicKey } from '../protocol/identity/key.ts'
 import { workbitOf } from '../protocol/identity/workbit.ts'
 import { findMember } from '../protocol/network/members.ts'
 import type { Member } from '../protocol/network/types.ts'
+import { explained, inspectedPath, netchecked } from './answers/paths.ts'
+import { formatKind, formatRecord, rounded } from './answers/record.ts'
 import { readNetworkFile } from './network-file.ts'
 import { type Options, type Prepared, requireRegular, surveyAgain } from './prepare.ts'
 import type { Handlers } from './server.ts'
@@ -42,7 +43,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     const snapshot = await node.snapshot()
     const { network, desired, actual, backend } = snapshot
     const { self } = desired
-    const { directory, control, nat, endpoints } = discovery.status()
+    const { directory, control, nat, filtering = 'unknown', endpoints, homes } = discovery.status()
     return {
       network: network.name,
       namespace: network.namespace,
@@ -66,9 +67,13 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       dns: [...snapshot.dns],
       directory: { ...directory, rejected: { ...directory.rejected } },
       ...(control ? { control } : {}),
-      nat,
-      endpoints: endpoints.map(formatKind),
-      members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key)?.state),
+      ...{ nat, filtering, endpoints: endpoints.map(formatKind) },
+      homes: homes.map(({ key, endpoint }) => ({
+        key,
+        ...hostnameOf(desired.members, key),
+        ...(endpoint && { endpoint: formatEndpoint(endpoint) }),
+      })),
+      members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key)),
       warnings: [...prepared.notes, ...snapshot.warnings],
     }
   }
@@ -183,6 +188,30 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       }
     },
 
+    async netcheck() {
+      return netchecked(await inquiry.netcheck())
+    },
+
+    async explain({ name }) {
+      const { key, hostname, member } = await otherOf(name)
+      if (!member) {
+        throw new Failure(`${name} is not in ${options.file}: there is no path to it`, {
+          remedy: `a line "trust NAME ${key}" there, and one for this node in its file, make it a member`,
+        })
+      }
+      if (member.role === 'alias') throw new Failure(`${name} is invited only: an alias line has no tunnel`)
+      const { actual, desired } = await node.snapshot()
+      const handshake = actual?.peers.find(peer => peer.key === key)?.latestHandshake
+      const subject = inquiry.subject(key, {
+        own: desired.self?.hostname ?? 'this node',
+        peer: hostname ?? `${key.slice(0, 10)}…`,
+        called: other => hostnameOf(desired.members, other).hostname ?? `${other.slice(0, 10)}…`,
+        ...(handshake === undefined ? {} : { latestHandshake: handshake }),
+      })
+      if (!subject) throw new Failure(`${name} has no path: this node is a helper, without tunnels`)
+      return explained(key, hostname, subject)
+    },
+
     async inspect() {
       const { desired } = await node.snapshot()
       const peers = desired.members.filter(member => member !== desired.self && member.role !== 'alias')
@@ -191,18 +220,11 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
         refused: { ...inquiry.refused() },
         peers: peers.map(({ key, hostname }) => {
           const record = inquiry.record(key)
-          const path = inquiry.path(key)
           return {
             key,
             ...(hostname === undefined ? {} : { hostname }),
-            path: path?.state ?? 'idle',
+            ...inspectedPath(inquiry.path(key), os.clock.now()),
             record: record && formatRecord(record),
-            candidates: (path?.candidates ?? []).map(({ kind, endpoint, why, rtt }) => ({
-              kind,
-              endpoint: formatEndpoint(endpoint),
-              state: why,
-              ...(rtt === null ? {} : { rtt: rounded(rtt) }),
-            })),
           }
         }),
       }
@@ -235,12 +257,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
   }
 }
 
-const rounded = (time: number) => Math.round(100 * time) / 100
-
-function formatKind({ kind, endpoint }: { kind: NodeRecord['endpoints'][0]['kind']; endpoint: Endpoint }) {
-  return { kind, endpoint: formatEndpoint(endpoint) }
-}
-
-function formatRecord({ sequence, expires, nat, endpoints, homes }: NodeRecord) {
-  return { sequence, expires, nat, endpoints: endpoints.map(formatKind), homes: [...homes] }
+function hostnameOf(members: readonly Member[], key: PublicKey): { hostname?: string } {
+  const hostname = members.find(member => member.key === key)?.hostname
+  return hostname === undefined ? {} : { hostname }
 }

@@ -16,6 +16,15 @@ const File = z.object({
     .max(2 ** 40)
     .catch(0),
   peers: z.record(z.string(), z.unknown()).catch({}),
+  lifetimes: z.array(z.unknown()).catch([]),
+})
+
+/** How long the NAT at an address keeps a mapping, seconds. */
+const Lifetime = z.object({
+  address: z.string(),
+  works: z.number().positive().nullable(),
+  fails: z.number().positive().nullable(),
+  at: z.number(),
 })
 
 /** What is remembered of one member. */
@@ -37,19 +46,23 @@ export function fileStore(files: Files, path: string, log: Logger): Store {
       try {
         const text = files.read(path)
         if (text === null) return nothing
-        const { sequence, peers } = File.parse(JSON.parse(text))
+        const { sequence, peers, lifetimes } = File.parse(JSON.parse(text))
         const entries = Object.entries(peers).flatMap(([name, entry]): [PublicKey, Remembered][] => {
           const [key, found] = [readPublicKey(name).ok, remembered(entry)]
           return key === undefined || found === null ? [] : [[key, found]]
         })
-        return { sequence, peers: new Map(entries) }
+        return {
+          sequence,
+          peers: new Map(entries),
+          lifetimes: lifetimes.flatMap(each => Lifetime.safeParse(each).data ?? []),
+        }
       } catch (error) {
         log.warn('what was known of the members cannot be read, and is found anew', { error: String(error) })
         return nothing
       }
     },
 
-    save({ sequence, peers }: Remembrance) {
+    save({ sequence, peers, lifetimes }: Remembrance) {
       const entries = [...peers].map(([key, { endpoints, record }]) => [
         key,
         {
@@ -59,7 +72,9 @@ export function fileStore(files: Files, path: string, log: Logger): Store {
       ])
       try {
         files.folder(dirname(path), 0o700)
-        files.write(path, `${JSON.stringify({ sequence, peers: Object.fromEntries(entries) })}\n`, { mode: 0o600 })
+        files.write(path, `${JSON.stringify({ sequence, peers: Object.fromEntries(entries), lifetimes })}\n`, {
+          mode: 0o600,
+        })
       } catch (error) {
         log.warn('cannot keep what is known of the members', { error: String(error) })
       }

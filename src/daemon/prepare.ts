@@ -29,6 +29,10 @@ export type Options = {
   readonly capture?: Capture
   /** TCP port of the DHT: the number of the UDP port if not given, 0 for none. */
   readonly tcpPort?: number
+  /** The router is asked for a port; yes, where nothing is said. */
+  readonly portmap?: boolean
+  /** Many ports are tried against a hard NAT; yes, where nothing is said. */
+  readonly birthday?: boolean
 }
 
 /** What the files say. */

@@ -3,7 +3,7 @@
  * walk. One timer for all of them.
  */
 
-import { type Endpoint, formatEndpoint } from '../base/ip.ts'
+import { type Address, type Endpoint, formatEndpoint, sameEndpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { second, type Time } from '../base/time.ts'
 import type { Channel, Pong } from '../drivers/control/channel.ts'
@@ -23,6 +23,14 @@ export type ContactsParts = {
   readonly channel: Pick<Channel, 'ping'>
   /** Points WireGuard's peer there. */
   readonly use: (key: PublicKey, endpoint: Endpoint, because: UseReason) => void
+  /** Points WireGuard's peer to the doorbell. */
+  readonly park: (key: PublicKey) => void
+  /** WireGuard's keepalive for the peer, on or off. */
+  readonly hold: (key: PublicKey, on: boolean) => void
+  /** The state of a path has changed. */
+  readonly told: (key: PublicKey, state: 'idle' | 'hunting' | 'direct') => void
+  /** Tells the member where we are, through others. */
+  readonly offer: (key: PublicKey) => void
   /** Looks for a record; `learnt` or `noRecord` is called in the end. */
   readonly lookUp: (key: PublicKey) => void
   /** A member has answered from there. */
@@ -36,16 +44,32 @@ const once = [0]
 /** Longer than any round trip on earth, by satellite too; a later answer proves nothing about now. */
 const probeWait = 5 * second
 const chances = 2 ** 31
+/**
+ * How often a path in use is asked whether it is alive, ms: an end is noticed after two answers that do not come. Ten questions a
+ * second over all of them, which cost 3 ms of a core on both sides.
+ */
+const beatEvery = 300
+const beatsInAll = 100
 
-type Contact = { readonly machine: Peer; endpoint: Endpoint | null; readonly waiting: Set<() => void> }
+type Contact = {
+  readonly machine: Peer
+  endpoint: Endpoint | null
+  /** Where it answered last, while nobody uses it. */
+  last: Endpoint | null
+  /** It is in use: WireGuard's keepalive is on. */
+  held: boolean
+  readonly waiting: Set<() => void>
+}
 
 export class Contacts {
   readonly #parts: ContactsParts
   readonly #contacts = new Map<PublicKey, Contact>()
   readonly #hunts: Hunts<PublicKey> = new Hunts()
   #surroundings: Surroundings
+  #doorbell = false
   #timer: { cancel(): void; at: Time } | null = null
   readonly #chance = () => this.#parts.random.int(0, chances) / chances
+  readonly #pace = () => Math.max(beatEvery, beatsInAll * this.inUse)
 
   constructor(parts: ContactsParts, surroundings: Surroundings) {
     this.#parts = parts
@@ -63,8 +87,10 @@ export class Contacts {
     }
     for (const key of keys) {
       if (this.#contacts.has(key)) continue
-      const machine = new Peer(this.#surroundings, this.#chance)
-      this.#contacts.set(key, { machine, endpoint: null, waiting: new Set() })
+      const machine = new Peer(this.#surroundings, this.#chance, this.#pace)
+      this.#contacts.set(key, { machine, endpoint: null, last: null, held: false, waiting: new Set() })
+      this.input(key, { kind: 'doorbell', works: this.#doorbell })
+      this.input(key, { kind: 'far', reachable: true })
     }
   }
 
@@ -76,9 +102,34 @@ export class Contacts {
     return this.#contacts.get(key)?.machine
   }
 
+  isAt(key: PublicKey, endpoint: Endpoint): boolean {
+    return sameEndpoint(this.#contacts.get(key)?.endpoint ?? undefined, endpoint)
+  }
+
+  /** Members whose path rests, with where they last answered. */
+  resting(): { key: PublicKey; endpoint: Endpoint }[] {
+    return [...this.#contacts].flatMap(([key, { endpoint, last }]) =>
+      !endpoint && last ? [{ key, endpoint: last }] : [],
+    )
+  }
+
   /** Members that answer, with where. */
   reached(): { key: PublicKey; endpoint: Endpoint }[] {
     return [...this.#contacts].flatMap(([key, { endpoint }]) => (endpoint ? [{ key, endpoint }] : []))
+  }
+
+  /** Members that somebody talks to. */
+  get inUse(): number {
+    let count = 0
+    for (const { held } of this.#contacts.values()) if (held) count += 1
+    return count
+  }
+
+  /** Addresses to which something was sent. */
+  *spoken(): Iterable<Address> {
+    for (const { machine } of this.#contacts.values()) {
+      for (const { endpoint, probes } of machine.view().candidates) if (probes > 0) yield endpoint.host
+    }
   }
 
   input(key: PublicKey, input: Input): void {
@@ -91,6 +142,7 @@ export class Contacts {
 
   inputAll(input: Input): void {
     if (input.kind === 'network') this.#surroundings = input.surroundings
+    if (input.kind === 'doorbell') this.#doorbell = input.works
     for (const key of this.#contacts.keys()) this.input(key, input)
   }
 
@@ -148,6 +200,16 @@ export class Contacts {
           })
           this.#parts.use(key, output.endpoint, output.because)
           break
+        case 'park':
+          this.#parts.park(key)
+          break
+        case 'hold':
+          contact.held = output.on
+          this.#parts.hold(key, output.on)
+          break
+        case 'offer':
+          this.#parts.offer(key)
+          break
         case 'look up':
           this.#parts.lookUp(key)
           break
@@ -158,7 +220,9 @@ export class Contacts {
           this.#hunts.done(key)
           break
         case 'tell':
+          contact.last = output.state === 'idle' ? (output.endpoint ?? null) : null
           contact.endpoint = output.state === 'direct' ? (output.endpoint ?? null) : null
+          this.#parts.told(key, output.state)
           if (contact.endpoint) for (const done of contact.waiting) done()
           break
       }

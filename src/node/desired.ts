@@ -65,21 +65,31 @@ function resolved(endpoint: Endpoint | undefined, resolve: Resolve): Endpoint | 
   return host === undefined ? undefined : { host, port: endpoint.port }
 }
 
-/** The endpoint that the path machine has chosen for a member, if it has. */
-export type Chosen = (key: PublicKey) => Endpoint | undefined
-
-/** Seconds between the packets that keep a mapping open: nobody can start towards a node without an endpoint of its own. */
-export function keepaliveOf(self: Member): number {
-  return self.endpoint === undefined ? keepaliveSeconds : 0
+/** What is known of peers beside the file. */
+export type Known = {
+  readonly resolve: Resolve
+  /** The endpoint that the path machine has chosen for a member, if it has. */
+  readonly chosen?: (key: PublicKey) => Endpoint | undefined
+  /** Where members stand that have no other endpoint. */
+  readonly doorbell?: Endpoint | undefined
+  /** Members that somebody talks to. */
+  readonly held?: (key: PublicKey) => boolean
+  /** Seconds that our NAT surely keeps a mapping. */
+  readonly keepalive?: number | undefined
 }
 
-function wantedPeer(member: Member, self: Member, resolve: Resolve, chosen: Chosen): WantedPeer {
-  const endpoint = chosen(member.key) ?? resolved(member.endpoint, resolve)
+/** Seconds between the packets that keep a mapping open: nobody can start towards a node without an endpoint of its own. */
+function keepaliveOf(member: Member, self: Member, { held, keepalive }: Known): number {
+  return self.endpoint === undefined && held?.(member.key) ? (keepalive ?? keepaliveSeconds) : 0
+}
+
+function wantedPeer(member: Member, self: Member, known: Known): WantedPeer {
+  const endpoint = known.chosen?.(member.key) ?? resolved(member.endpoint, known.resolve) ?? known.doorbell
   return {
     key: member.key,
     allowedIps: [...(member.ipv4 === undefined ? [] : [`${member.ipv4}/32`]), `${member.ipv6}/128`],
     ...(endpoint ? { endpoint } : {}),
-    keepalive: endpoint ? keepaliveOf(self) : 0,
+    keepalive: keepaliveOf(member, self, known),
   }
 }
 
@@ -89,8 +99,7 @@ export function desired(
   all: readonly Member[],
   identity: Identity,
   choices: Choices,
-  resolve: Resolve,
-  chosen: Chosen = () => undefined,
+  known: Known,
 ): Desired {
   const self = selfOf(all, identity.publicKey)
   const peers = all.filter(member => member !== self && member.role !== 'alias')
@@ -109,9 +118,18 @@ export function desired(
       listenPort: choices.portGiven ? choices.listenPort : (self.endpoint?.port ?? choices.listenPort),
       mtu,
       addresses: ownAddresses(network, self, choices.ipv6),
-      peers: peers.map(peer => wantedPeer(peer, self, resolve, chosen)),
+      peers: peers.map(peer => wantedPeer(peer, self, known)),
     },
   }
+}
+
+/** The same where something else is known of one peer now. */
+export function withPeer(before: Desired, key: PublicKey, known: Known): Desired {
+  const { interface: wanted, self, members: all } = before
+  const member = all.find(each => each.key === key)
+  if (!wanted || !self || !member) return before
+  const peers = wanted.peers.map(peer => (peer.key === key ? wantedPeer(member, self, known) : peer))
+  return { ...before, interface: { ...wanted, peers } }
 }
 
 /** Names that must be looked up before their peers have an endpoint. */

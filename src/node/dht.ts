@@ -48,6 +48,8 @@ export class Dht {
   #loading: Promise<Directory | null> | null = null
   #directory: Directory | null = null
   #notBefore: Time = 0
+  /** Ends the wait of the start. */
+  #ready = () => {}
   #loadTimer: { cancel(): void } | null = null
   #loadPause: Time = firstPause
   /** Why there is none. */
@@ -93,7 +95,12 @@ export class Dht {
   /** Whoever asks at the very start waits until the node is up: loading holds everything else up. */
   async #grace(): Promise<void> {
     const { clock } = this.#parts
-    if (clock.now() < this.#notBefore) await new Promise<void>(done => clock.at(this.#notBefore, done))
+    if (this.#notBefore <= clock.now()) return
+    const over = Promise.withResolvers<void>()
+    this.#ready = over.resolve
+    const timer = clock.at(this.#notBefore, over.resolve)
+    await over.promise
+    timer.cancel()
   }
 
   async #load(): Promise<Directory | null> {
@@ -103,6 +110,7 @@ export class Dht {
     this.#absence = 'loading'
     try {
       await this.#grace()
+      if (this.#stopped) return null
       const directory = await load(server, endpoints)
       if (this.#stopped) {
         await this.#end(directory)
@@ -209,9 +217,15 @@ export class Dht {
     return (await this.#directory?.local(id)) ?? null
   }
 
+  /** Servers of the routing table that we are connected with; none before it runs. */
+  neighbours(): { readonly key: PublicKey; readonly endpoint: Endpoint }[] {
+    const all = this.#directory?.neighbours() ?? []
+    return all.flatMap(({ key, endpoint }) => (endpoint ? [{ key, endpoint }] : []))
+  }
+
   status(): (
     | DirectoryStatus
-    | { mode: 'off'; peers: 0; connections: 0; stored: 0; rejected: Record<string, number> }
+    | { mode: 'off'; peers: 0; connections: 0; overTcp?: 0; stored: 0; rejected: Record<string, number> }
   ) & {
     reason: string
   } {
@@ -225,6 +239,7 @@ export class Dht {
     this.#loadTimer?.cancel()
     for (const { timer } of this.#known.values()) timer?.cancel()
     this.#publishTimer?.cancel()
+    this.#ready()
     await this.#loading
     if (this.#directory) await this.#end(this.#directory)
   }

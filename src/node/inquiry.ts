@@ -1,15 +1,21 @@
 /** What people ask of discovery: where a node is, whether it answers, and to look again. */
 
 import { type Endpoint, sameEndpoint } from '../base/ip.ts'
-import type { Time } from '../base/time.ts'
+import type { Time, WallTime } from '../base/time.ts'
 import type { Channel, Pong } from '../drivers/control/channel.ts'
+import type { Clock } from '../os/clock.ts'
 import type { NodeRecord } from '../protocol/directory/record.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import type { Report } from '../protocol/nat/classify.ts'
+import type { Subject } from '../protocol/path/explain.ts'
 import type { PathView } from '../protocol/path/view.ts'
 import type { Boots } from './boots.ts'
 import type { Contacts } from './contacts.ts'
 import type { Memory } from './memory.ts'
+import type { OwnNetwork } from './own-network.ts'
 import type { Records } from './records.ts'
+import type { Self } from './self.ts'
+import type { Traversal } from './traversal.ts'
 import type { Step, Walk } from './walk.ts'
 
 export type InquiryParts = {
@@ -20,6 +26,18 @@ export type InquiryParts = {
   readonly boots: Boots
   readonly contacts: Contacts
   readonly memory: Memory
+  readonly clock: Clock
+  readonly self: Self
+  readonly ownNetwork: OwnNetwork
+  readonly traversal: Pick<Traversal, 'called' | 'birthday'>
+}
+
+/** Names of nodes, as people know them, and what WireGuard says. */
+export type Naming = {
+  readonly own: string
+  readonly peer: string
+  readonly called: (key: PublicKey) => string
+  readonly latestHandshake?: WallTime
 }
 
 export class Inquiry {
@@ -85,6 +103,36 @@ export class Inquiry {
   /** The path machine of a member, for those who look into it. */
   path(key: PublicKey): PathView | null {
     return this.#parts.contacts.machine(key)?.view() ?? null
+  }
+
+  /** What kind of network this is, asked afresh. */
+  netcheck(): Promise<Report> {
+    return this.#parts.ownNetwork.check()
+  }
+
+  /** All that explains the path to a member; `null` where it has none. */
+  subject(key: PublicKey, { own, peer, called, latestHandshake }: Naming): Subject | null {
+    const { clock, self, ownNetwork, traversal } = this.#parts
+    const view = this.path(key)
+    if (!view) return null
+    const record = this.record(key)
+    const said = ownNetwork.content()
+    const call = traversal.called(key)
+    return {
+      ...{ name: peer, view, now: clock.now(), wall: clock.wall(), guessing: traversal.birthday(key) ?? null },
+      ...(latestHandshake === undefined ? {} : { latestHandshake }),
+      ours: {
+        ...{ name: own, around: self.surroundings(), clockAhead: self.clockBehind() },
+        ...{ nat: said.nat, filtering: said.filtering ?? 'unknown' },
+        reflexive: said.endpoints.flatMap(({ kind, endpoint }) => (kind === 'reflexive' ? [endpoint] : [])),
+        ...ownNetwork.facts(),
+        firewall: ownNetwork.firewall(),
+      },
+      theirs: record && { ...record, homes: record.homes.map(home => called(home.key)) },
+      call: call
+        ? { at: call.at, homes: call.homes.map(each => ({ name: called(each.key), state: each.state })) }
+        : null,
+    }
   }
 
   /** Records that were refused, by reason. */

@@ -7,6 +7,7 @@ import { type Endpoint, sameEndpoint } from '../base/ip.ts'
 import { second } from '../base/time.ts'
 import type { Clock } from '../os/clock.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import type { LifetimeFacts } from '../protocol/nat/lifetime.ts'
 
 export type Remembered = {
   /** Endpoints that answered, the last one first. */
@@ -18,6 +19,8 @@ export type Remembered = {
 export type Remembrance = {
   readonly sequence: number
   readonly peers: ReadonlyMap<PublicKey, Remembered>
+  /** How long the NATs that we were behind keep a mapping. */
+  readonly lifetimes: readonly LifetimeFacts[]
 }
 
 /** Where it is kept. Neither call throws: a node without memory is slow to start, and works. */
@@ -26,7 +29,7 @@ export interface Store {
   save(memory: Remembrance): void
 }
 
-export const nothing: Remembrance = { sequence: 0, peers: new Map() }
+export const nothing: Remembrance = { sequence: 0, peers: new Map(), lifetimes: [] }
 
 /** Endpoints that are remembered of a member. */
 const endpointLimit = 4
@@ -39,11 +42,13 @@ export type Keeping = {
   readonly keys: () => readonly PublicKey[]
   readonly record: (key: PublicKey) => Uint8Array | undefined
   readonly sequence: () => number
+  readonly lifetimes: () => readonly LifetimeFacts[]
 }
 
 export class Memory {
   /** Of our own record: the last one that was used. */
   readonly sequence: number
+  readonly lifetimes: readonly LifetimeFacts[]
   readonly #store: Store
   readonly #clock: Clock
   readonly #keeping: Keeping
@@ -54,8 +59,9 @@ export class Memory {
     this.#store = store
     this.#clock = clock
     this.#keeping = keeping
-    const { sequence, peers } = store.load()
+    const { sequence, peers, lifetimes } = store.load()
     this.sequence = sequence
+    this.lifetimes = lifetimes
     this.#peers = new Map(peers)
   }
 
@@ -89,6 +95,7 @@ export class Memory {
       const record = this.#keeping.record(key)
       return endpoints.length > 0 || record ? [[key, { endpoints, ...(record && { record }) }]] : []
     })
-    this.#store.save({ sequence: this.#keeping.sequence(), peers: new Map(peers) })
+    const { sequence, lifetimes } = this.#keeping
+    this.#store.save({ sequence: sequence(), peers: new Map(peers), lifetimes: lifetimes() })
   }
 }

@@ -11,38 +11,44 @@
  */
 
 import { Failure } from '../base/failure.ts'
-import { type Address, contains, type Endpoint, familyOf, formatEndpoint, parseAddress } from '../base/ip.ts'
+import { type Address, contains, type Endpoint, formatEndpoint, parseAddress } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { second, type Time } from '../base/time.ts'
 import type { Mechanism, Resolver } from '../drivers/dns/resolver.ts'
+import { isDoorbell } from '../drivers/doorbell/doorbell.ts'
 import type { Backend, WireguardDriver } from '../drivers/wireguard/driver.ts'
-import type { ActualInterface, WantedInterface } from '../drivers/wireguard/interface.ts'
+import type { ActualInterface, ActualPeer, WantedInterface, WantedPeer } from '../drivers/wireguard/interface.ts'
 import type { Step } from '../drivers/wireguard/plan.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 import type { UseReason } from '../protocol/path/events.ts'
+import { Addresses } from './addresses.ts'
 import { bootChanges, changes } from './changes.ts'
 import {
   type Choices,
   type Desired,
   desired,
   type Identity,
-  keepaliveOf,
+  type Known,
   namesToLookUp,
   prefixesOf,
+  withPeer,
 } from './desired.ts'
-import { Discovery, type DiscoveryParts } from './discovery.ts'
+import { Discovery } from './discovery.ts'
 import { Names } from './names.ts'
-import type { Wanted } from './wanted.ts'
+import type { DiscoveryParts, Wanted } from './wanted.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
   readonly wireguard: WireguardDriver
   readonly resolver: Resolver
   readonly log: Logger
-  readonly discovery: Pick<DiscoveryParts, 'os' | 'store' | 'openPort' | 'portRequired' | 'loadDirectory'>
+  readonly discovery: Pick<
+    DiscoveryParts,
+    'os' | 'store' | 'openPort' | 'portRequired' | 'loadDirectory' | 'loadMapper' | 'openReflector' | 'birthday'
+  >
 }
 
 export type Snapshot = {
@@ -71,10 +77,11 @@ export class Node {
   #halfMade = false
   readonly #names: Names
   readonly discovery: Discovery
-  #addresses = new Map<string, readonly Address[]>()
+  readonly #addresses: Addresses
   /** Endpoints that the path machines have chosen. */
   readonly #paths = new Map<PublicKey, Endpoint>()
-  #pathsChanged = false
+  /** Members that somebody talks to: their NAT mappings are kept. */
+  readonly #held = new Set<PublicKey>()
   /** When WireGuard was last told where a member is. */
   readonly #pointedAt = new Map<PublicKey, Time>()
   #startedAt: Time = 0
@@ -89,9 +96,10 @@ export class Node {
     this.#identity = identity
     this.#choices = choices
     this.#network = network
-    this.#desired = this.#compute(network, members(network))
     const warn = (topic: string, message: string | null) => this.#warn(topic, message)
     this.#names = new Names({ ...parts, warn }, identity, choices)
+    const within = (address: Address) => prefixesOf(this.#network).some(prefix => contains(prefix, address))
+    this.#addresses = new Addresses({ lookup: parts.os.lookup, within, warn })
     this.discovery = new Discovery({
       ...parts.discovery,
       log: parts.log,
@@ -99,12 +107,16 @@ export class Node {
       network: network.name,
       namespace: network.namespace,
       workbit: network.workbit,
-      resolve: host => this.#outside(host),
-      use: (key, endpoint, because) => void this.#use(key, endpoint, because),
-      tunnels: async () => (this.#desired.interface ? parts.wireguard.peers(choices.interfaceName) : []),
+      resolve: host => this.#addresses.find(host),
+      use: (key, endpoint, because) => this.#use(key, endpoint, because),
+      park: key => void this.#park(key),
+      hold: (key, on) => void this.#hold(key, on),
+      tunnels: async () =>
+        this.#desired.interface ? this.#awake(await parts.wireguard.peers(choices.interfaceName)) : [],
       warn,
       called: key => this.#desired.members.find(member => member.key === key)?.hostname ?? `${key.slice(0, 10)}…`,
     })
+    this.#desired = this.#compute(network, members(network))
   }
 
   /** Configures the machine. After a failure, nothing of it is left. */
@@ -112,6 +124,9 @@ export class Node {
     return this.#exclusively(async () => {
       try {
         if (this.#desired.interface) {
+          const keys = this.#desired.interface.peers.map(({ key }) => key)
+          await this.discovery.openDoorbell(this.#port(), keys)
+          this.#desired = this.#compute(this.#network, this.#desired.members)
           // the port is on its way while `ip` and `wg` run: nothing of it needs the interface
           await Promise.all([this.#apply(), this.discovery.open(this.#port())])
           await this.#names.start(this.#network, this.#desired)
@@ -178,10 +193,11 @@ export class Node {
 
   async snapshot(): Promise<Snapshot> {
     const wanted = this.#desired.interface
+    const actual = wanted && (await this.#parts.wireguard.read(wanted.name))
     return {
       network: this.#network,
       desired: this.#desired,
-      actual: wanted && (await this.#parts.wireguard.read(wanted.name)),
+      actual: actual && { ...actual, peers: this.#awake(actual.peers) },
       backend: this.#backend,
       names: this.#names.mechanism,
       dns: this.#names.addresses,
@@ -196,9 +212,22 @@ export class Node {
   }
 
   #compute(network: Network, all: readonly Member[]): Desired {
-    this.#pathsChanged = false
-    const resolve = (host: string) => this.#addresses.get(host)?.[0]
-    return desired(network, all, this.#identity, this.#choices, resolve, key => this.#paths.get(key))
+    return desired(network, all, this.#identity, this.#choices, this.#known())
+  }
+
+  #known(): Known {
+    return {
+      resolve: host => this.#addresses.of(host)[0],
+      chosen: key => this.#paths.get(key),
+      doorbell: this.discovery.doorbell,
+      held: key => this.#held.has(key),
+      keepalive: this.discovery.keepalive,
+    }
+  }
+
+  /** WireGuard's peers, but the doorbell is no endpoint of theirs. */
+  #awake(peers: readonly ActualPeer[]): ActualPeer[] {
+    return peers.map(({ endpoint, ...peer }) => (endpoint && !isDoorbell(endpoint) ? { ...peer, endpoint } : peer))
   }
 
   /** @param message `null`: it is well again */
@@ -219,28 +248,49 @@ export class Node {
   #use(key: PublicKey, endpoint: Endpoint, because: UseReason): Promise<void> {
     // that is what it was given when the interface was made
     if (because === 'the file says so' && this.#given.get(key) === formatEndpoint(endpoint)) return Promise.resolve()
-    return this.#exclusively(async () => {
-      const { self, interface: wanted } = this.#desired
-      const peer = wanted?.peers.find(each => each.key === key)
-      if (this.#stopped || !self || !wanted || !peer) return
+    return this.#point(key, () => this.#paths.set(key, endpoint))
+  }
+
+  /** Nobody talks to a member now: its next packet shall ring. What the file says of it stays. */
+  #park(key: PublicKey): Promise<void> {
+    return this.#point(key, () => this.#paths.delete(key))
+  }
+
+  #hold(key: PublicKey, on: boolean): Promise<void> {
+    return this.#change(key, async (name, peer) => {
+      if (on) this.#held.add(key)
+      else this.#held.delete(key)
+      this.#desired = withPeer(this.#desired, key, this.#known())
+      const { keepalive } = this.#desired.interface!.peers.find(each => each.key === key)!
+      if (keepalive !== peer.keepalive) await this.#parts.wireguard.setKeepalive(name, key, keepalive)
+    })
+  }
+
+  /** Points WireGuard's peer to where it shall point after a change. */
+  #point(key: PublicKey, change: () => void): Promise<void> {
+    return this.#change(key, async (name, before) => {
       const { wireguard, os } = this.#parts
       const tried = os.clock.now() - (this.#pointedAt.get(key) ?? this.#startedAt) > attemptTime
-      this.#paths.set(key, endpoint)
+      change()
+      this.#desired = withPeer(this.#desired, key, this.#known())
+      const peer = this.#desired.interface!.peers.find(each => each.key === key)!
+      const { endpoint } = peer
+      if (!endpoint) return
       this.#given.set(key, formatEndpoint(endpoint))
       this.#pointedAt.set(key, os.clock.now())
-      this.#pathsChanged = true
-      const wantedPeer = { ...peer, endpoint, keepalive: keepaliveOf(self) }
-      await wireguard.setEndpoint(wanted.name, wantedPeer, tried, os.clock.wall())
+      // a handshake that rang goes on by itself, and one of the other side may have come just now: both would go with the peer
+      const keepQueue = this.discovery.waits(key) || isDoorbell(before.endpoint) || isDoorbell(endpoint)
+      await wireguard.setEndpoint(name, { ...peer, endpoint }, tried, os.clock.wall(), { keepQueue })
       this.#warn('path', null)
     }).catch(error => this.#warn('path', `cannot set an endpoint: ${(error as Error).message}`))
   }
 
-  /** All addresses of an endpoint, as far as they are known. */
-  #endpoints({ endpoint }: Pick<Member, 'endpoint'>): Endpoint[] {
-    if (!endpoint) return []
-    const literal = parseAddress(endpoint.host)
-    const hosts = literal === null ? (this.#addresses.get(endpoint.host) ?? []) : [literal]
-    return hosts.map(host => ({ host, port: endpoint.port }))
+  #change(key: PublicKey, work: (name: string, peer: WantedPeer) => Promise<void>): Promise<void> {
+    return this.#exclusively(async () => {
+      const wanted = this.#desired.interface
+      const peer = wanted?.peers.find(each => each.key === key)
+      if (!this.#stopped && wanted && peer) await work(wanted.name, peer)
+    })
   }
 
   /** Where the file tells others that we are, be it on a member's line or a boot node's. */
@@ -263,9 +313,9 @@ export class Node {
       members: self
         ? all
             .filter(member => member !== self && member.role !== 'alias')
-            .map(member => ({ key: member.key, endpoints: this.#endpoints(member) }))
+            .map(member => ({ key: member.key, endpoints: this.#addresses.endpoints(member.endpoint) }))
         : [],
-      ownEndpoints: entry ? this.#endpoints(entry) : [],
+      ownEndpoints: this.#addresses.endpoints(entry?.endpoint),
     }
   }
 
@@ -324,41 +374,14 @@ export class Node {
     return this.#lookUp().catch(error => this.#warn('refresh', `refresh failed: ${(error as Error).message}`))
   }
 
-  /**
-   * Where an endpoint is. Its name may be a member's too, and then the hosts file gives the overlay address, which would lead the
-   * tunnel into itself.
-   */
-  async #outside(name: string): Promise<Address[]> {
-    const { lookup } = this.#parts.os
-    const within = (address: Address) => prefixesOf(this.#network).some(prefix => contains(prefix, address))
-    const found = (await lookup.addresses(name)).filter(address => !within(address))
-    return found.length > 0 ? found : (await lookup.fromServers(name)).filter(address => !within(address))
-  }
-
-  /** Looks up the names of endpoints and applies what has changed. A name that does not resolve now keeps its last address. */
   async #lookUp(): Promise<void> {
     const entry = this.#ownEntry()
     const own = entry?.endpoint && parseAddress(entry.endpoint.host) === null ? [entry.endpoint.host] : []
     const names = [...new Set([...namesToLookUp(this.#desired.members, null), ...own])]
-    let moved = false
-    await Promise.all(
-      names.map(async name => {
-        const found = await this.#outside(name)
-        if (found.length === 0) {
-          return own.includes(name)
-            ? undefined
-            : this.#warn(name, `${name}: cannot be resolved now; trying again every 30 s`)
-        }
-        this.#warn(name, null)
-        // the path machine tries all; before it has an answer, the first is taken, and the other side may have no IPv6 at all
-        const sorted = [...found].sort((a, b) => familyOf(a) - familyOf(b))
-        moved ||= String(this.#addresses.get(name)) !== String(sorted)
-        this.#addresses.set(name, sorted)
-      }),
-    )
+    const moved = await this.#addresses.refresh(names, own)
     await this.#exclusively(async () => {
       if (this.#stopped) return
-      if (moved || this.#pathsChanged) this.#desired = this.#compute(this.#network, this.#desired.members)
+      if (moved) this.#desired = this.#compute(this.#network, this.#desired.members)
       if (moved) await this.discovery.update(this.#wanted())
       if (!this.#desired.interface) return
       await this.#apply()

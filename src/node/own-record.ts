@@ -14,7 +14,7 @@ const lifetime = 24 * hour
 /** Signed anew in good time before it expires. */
 const renewBefore = 12 * hour
 
-export type Content = Pick<NodeRecord, 'endpoints' | 'homes' | 'nat'>
+export type Content = Omit<NodeRecord, 'sequence' | 'expires'>
 
 export class OwnRecord {
   readonly #crypto: Crypto

@@ -31,6 +31,13 @@ export class SharedPort {
     return this.#current
   }
 
+  /** For `wh show`; `null` where it could not be shared. */
+  counts() {
+    if (!this.#current) return null
+    const { backend, counters } = this.#current
+    return { backend, ...counters }
+  }
+
   /** @throws a Failure where it cannot be shared, and must be */
   open(listenPort: number): Promise<void> {
     return this.#exclusively(() => this.#open(listenPort))

@@ -6,10 +6,11 @@ import type { ActualInterface, ActualPeer } from '../drivers/wireguard/interface
 import { isAlive } from '../drivers/wireguard/plan.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Member } from '../protocol/network/types.ts'
+import type { CandidateView, PathView } from '../protocol/path/view.ts'
 import type { Desired } from './desired.ts'
 
 /** Relayed paths come with the relays; the contract (`api/schema.ts`) has the word already. */
-export type PathState = 'self' | 'direct' | 'silent' | 'never seen' | 'invited'
+export type PathState = 'self' | 'direct' | 'idle' | 'silent' | 'never seen' | 'invited'
 
 export type MemberReport = Omit<Member, 'endpoint'> & {
   readonly state: PathState
@@ -20,7 +21,7 @@ export type MemberReport = Omit<Member, 'endpoint'> & {
 }
 
 /** What the path machine of a member says: `hunting` is one that has lost its path, or never had one. */
-export type PathOf = (key: PublicKey) => 'idle' | 'hunting' | 'direct' | undefined
+export type PathOf = (key: PublicKey) => Pick<PathView, 'state' | 'endpoint' | 'candidates'> | null
 
 function stateOf(
   member: Member,
@@ -31,16 +32,22 @@ function stateOf(
 ): PathState {
   if (member === self) return 'self'
   if (member.role === 'alias') return 'invited'
-  if (peer?.latestHandshake === undefined) return 'never seen'
+  const path = pathOf(member.key)
   // a session outlives its path by up to 3 minutes
-  return isAlive(peer, now) && pathOf(member.key) !== 'hunting' ? 'direct' : 'silent'
+  if (peer && isAlive(peer, now) && path?.state !== 'hunting') return 'direct'
+  const rests = path?.state === 'direct' || (path?.state === 'idle' && path.candidates.some(hasAnswered))
+  if (rests) return 'idle'
+  return peer?.latestHandshake === undefined ? 'never seen' : 'silent'
 }
+
+/** It was there when it was last asked. */
+const hasAnswered = ({ answeredAt, why }: CandidateView) => answeredAt !== null && why !== 'stopped answering'
 
 export function reportMembers(
   wanted: Desired,
   actual: ActualInterface | null,
   now: WallTime,
-  pathOf: PathOf = () => undefined,
+  pathOf: PathOf = () => null,
 ): MemberReport[] {
   const peers = new Map(actual?.peers.map(peer => [peer.key, peer]))
   return wanted.members.map(({ endpoint: _written, ...member }, i) => {

@@ -40,7 +40,7 @@ const maxAsked = { thorough: 8, background: 3 } as const
  * Look-ups that nobody waits for, at once and a second. A file of hundreds of members that are all off would keep this node, the boot
  * nodes and the DHT busy; who is alive is mostly found by the first question.
  */
-const questions = { burst: 64, rate: 20 } as const
+const questions = { burst: 128, rate: 20 } as const
 const walks = { burst: 16, rate: 1 } as const
 /** An answer takes one round trip; the DHT, whose code may not even be loaded, is asked where none came in that time. */
 const headStart = 250

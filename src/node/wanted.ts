@@ -1,9 +1,19 @@
 /** What discovery gets from the node, and gives to the directory: plain data. */
 
-import type { Endpoint, Prefix } from '../base/ip.ts'
+import type { Address, Endpoint, Prefix } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
+import type { ControlPort, Receive } from '../drivers/control/port.ts'
 import type { Streams } from '../drivers/control/streams.ts'
+import type { Directory } from '../drivers/dht/directory.ts'
+import type { PortMapper } from '../drivers/portmap/mapper.ts'
+import type { ActualPeer } from '../drivers/wireguard/interface.ts'
+import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import type { UseReason } from '../protocol/path/events.ts'
 import type { Boot } from './boots.ts'
+import type { Identity } from './desired.ts'
+import type { Store } from './memory.ts'
+import type { OpenReflector } from './reflection.ts'
 
 /** What the directory needs of us. */
 export type DirectoryLink = {
@@ -17,6 +27,40 @@ export type DirectoryLink = {
   readonly exempt: (key: PublicKey) => boolean
   /** For people, in `wh show`. */
   readonly warn: (message: string) => void
+}
+
+export type DiscoveryParts = {
+  readonly os: Pick<Os, 'clock' | 'random' | 'crypto' | 'links' | 'multicast' | 'udp' | 'sleep'>
+  readonly log: Logger
+  readonly identity: Identity
+  readonly network: string
+  readonly namespace: string
+  readonly workbit: number
+  readonly store: Store
+  readonly openPort: (listenPort: number, receive: Receive) => Promise<ControlPort>
+  /** Without control packets this node has no use, or somebody has said how they shall be had. */
+  readonly portRequired: boolean
+  readonly loadDirectory: (link: DirectoryLink) => Promise<Directory>
+  /** Addresses of a name outside of the overlay. */
+  readonly resolve: (host: string) => Promise<readonly Address[]>
+  /** Points WireGuard's peer there. */
+  readonly use: (key: PublicKey, endpoint: Endpoint, because: UseReason) => Promise<void>
+  /** Points it to the doorbell: nobody talks to it. */
+  readonly park: (key: PublicKey) => void
+  /** Its keepalive, on while somebody talks to it. */
+  readonly hold: (key: PublicKey, on: boolean) => void
+  /** What WireGuard says of its peers now. */
+  readonly tunnels: () => Promise<readonly ActualPeer[]>
+  /** Opens other ports from which this node answers, once others can reach it; absent: it has none. */
+  readonly openReflector?: OpenReflector
+  /** Who asks the router for a port; `null`, or absent: nobody shall. */
+  readonly loadMapper?: () => Promise<PortMapper | null>
+  /** Many ports may be tried against a hard NAT; yes, where nothing is said. */
+  readonly birthday?: boolean
+  /** @param message `null`: it is well again */
+  readonly warn: (topic: string, message: string | null) => void
+  /** How the log names a member. */
+  readonly called: (key: PublicKey) => string
 }
 
 /** What the file and the machine say, and discovery has to serve. */

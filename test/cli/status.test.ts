@@ -25,6 +25,8 @@ const status: Status = {
   directory: { mode: 'server', reason: 'it is reachable', peers: 3, connections: 4, stored: 1, rejected: {} },
   control: { backend: 'nft', received: 1, sent: 2, dropped: {} },
   nat: 'none',
+  filtering: 'none',
+  homes: [],
   endpoints: [{ kind: 'host', endpoint: '192.0.2.1:20000' }],
   members: [
     {
@@ -48,6 +50,17 @@ const status: Status = {
       latestHandshake: now - 5000,
       received: 1536,
       sent: 100,
+    },
+    {
+      hostname: 'd.test',
+      key: 'K',
+      role: 'trust',
+      state: 'idle',
+      ipv4: '10.0.42.4',
+      ipv6: 'fd92::5',
+      latestHandshake: now - 240_000,
+      received: 10,
+      sent: 10,
     },
     {
       key: 'eIix5ldvqDzOIrG9ViKTe9TSBlF4g9nUwKi20C06hFM',
@@ -77,8 +90,25 @@ test('a network in one look', () => {
                 NAME         IPV4       IPV6     ENDPOINT         HANDSHAKE  TRAFFIC
   • self        a.test       10.0.42.2  fd92::2
   ● direct      b.test       10.0.42.3  fd92::3  192.0.2.2:51820  5 s ago    1.5 KiB in, 100 B out
+  ◐ idle        d.test       10.0.42.4  fd92::5                   4 min ago  10 B in, 10 B out
     never seen  eIix5ldvqD…             fd92::4`,
   )
+})
+
+const line = (more: Partial<Status>, name: string) =>
+  stripVTControlCharacters(printStatus({ ...status, ...more }, now))
+    .split('\n')
+    .find(each => each.trim().startsWith(name))
+    ?.trim()
+
+test('homes, by name or key, and what is before the node', () => {
+  const homes = [
+    { key: status.key, hostname: 'r.test', endpoint: '192.0.2.9:51820' },
+    { key: 'eIix5ldvqDzOIrG9ViKTe9TSBlF4g9nUwKi20C06hFM' },
+  ]
+  assert.equal(line({ homes }, 'homes'), 'homes      r.test at 192.0.2.9:51820, eIix5ldvqD…')
+  assert.match(line({ filtering: 'address-and-port-dependent' }, 'reached')!, /; no NAT, but a firewall;/)
+  assert.match(line({ nat: 'endpoint-dependent' }, 'reached')!, /; hard NAT;/)
 })
 
 test('bytes and ages', () => {

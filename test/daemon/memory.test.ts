@@ -30,6 +30,7 @@ const memory: Remembrance = {
       },
     ],
   ]),
+  lifetimes: [{ address: '198.51.100.1', works: 50, fails: null, at: 1_800_000_000_000 }],
 }
 
 test('what is saved is loaded, and not for the eyes of others', () => {
@@ -84,7 +85,7 @@ for (const [what, peers] of [
 ] as const) {
   test(`one entry ${what} is forgotten, and no other`, () => {
     const { load } = store(JSON.stringify({ sequence: 5, peers: { ...peers, [a]: entry } }))
-    assert.deepEqual(load(), { sequence: 5, peers: new Map([[a, good]]) })
+    assert.deepEqual(load(), { sequence: 5, peers: new Map([[a, good]]), lifetimes: [] })
   })
 }
 
@@ -95,16 +96,20 @@ test('an endpoint that is none is forgotten, and no other', () => {
 })
 
 test('peers of another shape do not take the number with them, and the other way round', () => {
-  assert.deepEqual(store(JSON.stringify({ sequence: 5, peers: 'many' })).load(), { sequence: 5, peers: new Map() })
+  assert.deepEqual(store(JSON.stringify({ sequence: 5, peers: 'many' })).load(), {
+    sequence: 5,
+    peers: new Map(),
+    lifetimes: [],
+  })
   for (const sequence of [-1, 1.5, '7', null, 2 ** 53, 1e300]) {
     const { load } = store(JSON.stringify({ sequence, peers: { [a]: entry } }))
-    assert.deepEqual(load(), { sequence: 0, peers: new Map([[a, good]]) }, String(sequence))
+    assert.deepEqual(load(), { sequence: 0, peers: new Map([[a, good]]), lifetimes: [] }, String(sequence))
   }
 })
 
 test('fields of a later version are left alone', () => {
   const { load } = store(JSON.stringify({ sequence: 5, peers: { [a]: { ...entry, psk: 'x' } }, more: 1 }))
-  assert.deepEqual(load(), { sequence: 5, peers: new Map([[a, good]]) })
+  assert.deepEqual(load(), { sequence: 5, peers: new Map([[a, good]]), lifetimes: [] })
 })
 
 test('a file that cannot be written is said aloud, and the node goes on', () => {

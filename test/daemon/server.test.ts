@@ -15,6 +15,8 @@ const handlers: Handlers = {
   p2p: unused,
   forget: unused,
   inspect: unused,
+  netcheck: unused,
+  explain: unused,
   status: async () => ({ wrong: 'shape' }) as never,
   reload: async () => {
     throw new Failure('the file has errors', { remedy: 'mend it' })

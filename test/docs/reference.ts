@@ -114,20 +114,20 @@ says the version. Results go to standard output, everything else to standard err
 }
 
 type Schema = {
-  type?: string
+  type?: string | string[]
   description?: string
   properties?: Record<string, Schema>
   required?: string[]
   items?: Schema
-  enum?: string[]
+  enum?: (string | number)[]
   anyOf?: Schema[]
 }
 
 function typeOf(schema: Schema): string {
-  if (schema.enum) return schema.enum.map(value => `"${value}"`).join(', ')
+  if (schema.enum) return schema.enum.map(value => JSON.stringify(value)).join(', ')
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' or ')
   if (schema.type === 'array') return `list of ${schema.items?.type ?? 'any'}s`
-  return schema.type ?? 'any'
+  return [schema.type ?? 'any'].flat().join(' or ')
 }
 
 /** A row for each field, and under it the fields inside it. */

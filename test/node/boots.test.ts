@@ -6,8 +6,8 @@ import { minute, second, type Time } from '../../src/base/time.ts'
 import type { Pong } from '../../src/drivers/control/channel.ts'
 import { type Boot, Boots } from '../../src/node/boots.ts'
 import { PrivateKey } from '../../src/protocol/identity/key.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 import { runDrained } from '../sim/drained.ts'
-import { Simulation } from '../sim/simulation.ts'
 
 const keys = [1, 2, 3].map(byte => new PrivateKey(new Uint8Array(32).fill(byte)).publicKey())
 const [first, second_] = keys as [Boot['key'], Boot['key']]
@@ -33,7 +33,7 @@ function world() {
         asked.push({ at: simulation.now(), endpoint: text })
         const answers = alive.has(text)
         await wait(answers ? rtt : timeout)
-        return answers ? { observed: endpoint, clock: 0, rtt } : null
+        return answers ? { observed: endpoint, clock: 0, rtt, from: endpoint } : null
       },
     },
     async resolve(host) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { changes } from '../../src/node/changes.ts'
-import { desired as desiredOf, namesToLookUp, type Resolve } from '../../src/node/desired.ts'
+import { desired as desiredOf, type Known, namesToLookUp, type Resolve, withPeer } from '../../src/node/desired.ts'
 import { reportMembers } from '../../src/node/status.ts'
 import { readPrivateKey } from '../../src/protocol/identity/key.ts'
 import { members } from '../../src/protocol/network/members.ts'
@@ -11,7 +11,8 @@ import type { Network } from '../../src/protocol/network/types.ts'
 const privateKey = readPrivateKey('kLfotsCIfB/7OcDGeLenptfy2Dzav9wmVZjVQ0Gvnk0=').ok!
 const identity = { privateKey, publicKey: privateKey.publicKey() }
 const choices = { interfaceName: 'wh-test', listenPort: 20000, portGiven: false, ipv6: true }
-const desired = (file: Network, resolve: Resolve) => desiredOf(file, members(file), identity, choices, resolve)
+const desired = (file: Network, resolve: Resolve, known: Partial<Known> = {}) =>
+  desiredOf(file, members(file), identity, choices, { resolve, ...known })
 const nowhere: Resolve = () => undefined
 
 function network(self: string, edit = (text: string) => text) {
@@ -34,7 +35,7 @@ test('peers get both addresses, and an endpoint as soon as there is an address f
   assert.deepEqual(
     wanted.peers.map(({ endpoint, keepalive, allowedIps }) => [allowedIps[0], endpoint?.host, keepalive]),
     [
-      ['10.0.42.3/32', '192.0.2.2', 25],
+      ['10.0.42.3/32', '192.0.2.2', 0],
       ['10.0.42.4/32', undefined, 0],
       ['10.0.42.5/32', undefined, 0],
     ],
@@ -43,12 +44,28 @@ test('peers get both addresses, and an endpoint as soon as there is an address f
   assert.deepEqual(later.peers[1]!.endpoint, { host: '192.0.2.3', port: 62096 })
 })
 
-test('a node that others can reach keeps no mapping alive', () => {
-  const wanted = desired(network(`${own} 192.0.2.1`), nowhere).interface!
-  assert.deepEqual(
-    wanted.peers.map(peer => peer.keepalive),
-    [0, 0, 0],
-  )
+test('mappings are kept towards members that somebody talks to, and by a node that needs them', () => {
+  const held = () => true
+  const keepalives = (self: string, known: Partial<Known>) =>
+    desired(network(self), nowhere, known).interface!.peers.map(peer => peer.keepalive)
+  assert.deepEqual(keepalives(own, {}), [0, 0, 0])
+  assert.deepEqual(keepalives(own, { held }), [25, 25, 25])
+  assert.deepEqual(keepalives(own, { held, keepalive: 80 }), [80, 80, 80])
+  assert.deepEqual(keepalives(`${own} 192.0.2.1`, { held }), [0, 0, 0])
+})
+
+test('a member without any endpoint stands at the doorbell, until its path is found', () => {
+  const doorbell = { host: '127.0.0.1', port: 4000 }
+  const wanted = desired(network(own), nowhere, { doorbell })
+  const hosts = ({ interface: it }: typeof wanted) => it!.peers.map(({ endpoint }) => endpoint?.host)
+  assert.deepEqual(hosts(wanted), ['192.0.2.2', '127.0.0.1', '127.0.0.1'])
+  const { key } = wanted.interface!.peers[2]!
+  const found = withPeer(wanted, key, {
+    ...{ resolve: nowhere, doorbell },
+    chosen: each => (each === key ? { host: '198.51.100.7', port: 1 } : undefined),
+  })
+  assert.deepEqual(hosts(found), ['192.0.2.2', '127.0.0.1', '198.51.100.7'])
+  assert.deepEqual(hosts(wanted), ['192.0.2.2', '127.0.0.1', '127.0.0.1'], 'the one before is as it was')
 })
 
 test('the interface has both overlay addresses, with the length of their networks', () => {
@@ -119,7 +136,7 @@ test('what a reload changed is said in words', () => {
 test('the port follows the file, unless it was said on the command line', () => {
   const file = network(`${own} 192.0.2.1:4000`)
   const port = (portGiven: boolean) =>
-    desiredOf(file, members(file), identity, { ...choices, portGiven }, nowhere).interface!.listenPort
+    desiredOf(file, members(file), identity, { ...choices, portGiven }, { resolve: nowhere }).interface!.listenPort
   assert.equal(port(false), 4000)
   assert.equal(port(true), 20000)
   assert.equal(desired(network(own), nowhere).interface!.listenPort, 20000)
@@ -127,6 +144,6 @@ test('the port follows the file, unless it was said on the command line', () => 
 
 test('where IPv6 is off, none is set', () => {
   const file = network(own)
-  const wanted = desiredOf(file, members(file), identity, { ...choices, ipv6: false }, nowhere).interface!
+  const wanted = desiredOf(file, members(file), identity, { ...choices, ipv6: false }, { resolve: nowhere }).interface!
   assert.deepEqual(wanted.addresses, ['10.0.42.2/24'])
 })

@@ -6,8 +6,8 @@ import { minute, second, type Time } from '../../src/base/time.ts'
 import type { Directory } from '../../src/drivers/dht/directory.ts'
 import { Dht } from '../../src/node/dht.ts'
 import { PrivateKey, type PublicKey } from '../../src/protocol/identity/key.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 import { runDrained } from '../sim/drained.ts'
-import { Simulation } from '../sim/simulation.ts'
 
 const keyOf = (byte: number) => new PrivateKey(new Uint8Array(32).fill(byte)).publicKey()
 const key = keyOf(1)
@@ -333,10 +333,13 @@ test('what this node holds for others', async () => {
   assert.deepEqual(await dht.local(id), Uint8Array.of(9))
 })
 
-test('stopped before it was loaded, it never is', async () => {
+test('stopped before it was loaded, it never is; who asked at the very start is told at once', async () => {
   const { dht, did, run } = world()
   dht.start()
+  const asked = dht.get()
+  // no time passes
   await dht.stop()
+  assert.equal(await asked, null)
   assert.equal(await dht.get(), null)
   await run(10 * minute)
   assert.deepEqual(did, [])

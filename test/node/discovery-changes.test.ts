@@ -52,6 +52,9 @@ test('another port in the file: the old one is closed, and others follow to the 
   await a.start({ boots, members: named(b) })
   await b.start({ boots, members: named(a) })
   await run(1 * minute, () => b.peers.has(a.key) && a.peers.has(b.key))
+  a.talk(b)
+  b.talk(a)
+  await run(15 * second)
   const old = a.endpoint
   const moved = a as { port: number }
   moved.port = 30_000
@@ -195,7 +198,7 @@ test('200 members that are silent where they were last: the probes are bounded',
   const { internet, a, run } = world(9)
   const members = Array.from({ length: 200 }, (_, i) => keyOf(1_000 + i).publicKey())
   const peers = members.map((key, i) => [key, { endpoints: [{ host: `198.18.${i}.1`, port: 1 }] }] as const)
-  a.memory = { sequence: 1, peers: new Map(peers) }
+  a.memory = { sequence: 1, peers: new Map(peers), lifetimes: [] }
   await a.start({ boots: [], members: members.map(key => ({ key, endpoints: [] })) })
   const probed = () => new Set(internet.sent.map(({ to }) => to.host)).size
   await run(1 * second)
@@ -251,6 +254,8 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
         watch: () => ({ close() {} }),
       },
       multicast: { open: async () => ({ join() {}, send() {}, close() {} }) },
+      udp: { bind: async () => Promise.reject(new Error('no sockets but the control port')) },
+      sleep: { watch: () => ({ close() {} }) },
     },
     log: createLogger(() => {}),
     identity: { privateKey, publicKey: privateKey.publicKey() },
@@ -278,7 +283,9 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
     }),
     loadDirectory: async () => directory,
     resolve: async () => [],
-    use() {},
+    async use() {},
+    park() {},
+    hold() {},
     tunnels: async () => [],
     warn() {},
     called: key => key,
@@ -383,5 +390,5 @@ test('a WireGuard that does not answer for a while is asked again', async () => 
   })
   await a.start({ boots: [], members: named(b) })
   await run(1 * minute)
-  assert.equal(asked, 12, 'every 5 s')
+  assert.equal(asked, 13, 'at once, and every 5 s')
 })

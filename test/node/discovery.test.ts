@@ -85,17 +85,34 @@ test('one member that is alive is enough to find the others', async () => {
   assert.ok(knows(b, c))
 })
 
-test('a member that moves is followed, without anybody else', async () => {
+test('a member that moves is followed by who talks to it, without anybody else', async () => {
+  const { boot, nodes, wanted, run } = await world(4)
+  const [a, b] = nodes as [SimNode, SimNode]
+  for (const node of nodes) await node.start(wanted(node))
+  await run(60 * second, () => knows(a, b) && knows(b, a))
+  await boot.discovery.stop()
+  a.talk(b)
+  b.talk(a)
+  await run(15 * second)
+  b.move('203.0.113.7')
+  const began = b.internet.simulation.now()
+  await run(30 * second, () => knows(a, b))
+  assert.ok(knows(a, b))
+  assert.ok(b.internet.simulation.now() - began < 1 * second, String(b.internet.simulation.now() - began))
+})
+
+test('a member that moves while nobody talks to it is found when somebody does, without anybody else', async () => {
   const { boot, nodes, wanted, run } = await world(4)
   const [a, b] = nodes as [SimNode, SimNode]
   for (const node of nodes) await node.start(wanted(node))
   await run(60 * second, () => knows(a, b) && knows(b, a))
   await boot.discovery.stop()
   b.move('203.0.113.7')
-  const began = b.internet.simulation.now()
-  await run(30 * second, () => knows(a, b))
+  await run(60 * second)
+  a.talk(b)
+  await run(30 * second, () => knows(a, b) && knows(b, a))
   assert.ok(knows(a, b))
-  assert.ok(b.internet.simulation.now() - began < 1 * second, String(b.internet.simulation.now() - began))
+  assert.ok(knows(b, a))
 })
 
 test('a replayed PING from elsewhere moves nobody', async () => {

@@ -4,7 +4,7 @@ import type { Endpoint } from '../../src/base/ip.ts'
 import { second } from '../../src/base/time.ts'
 import { Memory, nothing, type Remembrance } from '../../src/node/memory.ts'
 import { PrivateKey, type PublicKey } from '../../src/protocol/identity/key.ts'
-import { Simulation } from '../sim/simulation.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 
 const [a, b] = [1, 2].map(byte => new PrivateKey(new Uint8Array(32).fill(byte)).publicKey()) as [PublicKey, PublicKey]
 const at = (port: number): Endpoint => ({ host: '192.0.2.1', port })
@@ -21,13 +21,14 @@ function world(loaded: Remembrance = nothing) {
     keys: () => state.keys,
     record: key => state.records.get(key),
     sequence: () => state.sequence,
+    lifetimes: () => [],
   })
   return { simulation, saved, state, memory, last: () => saved.at(-1)!.memory }
 }
 
 test('what is loaded is there', () => {
   const record = Uint8Array.of(1, 2)
-  const { memory } = world({ sequence: 7, peers: new Map([[a, { endpoints: [at(1)], record }]]) })
+  const { memory } = world({ sequence: 7, peers: new Map([[a, { endpoints: [at(1)], record }]]), lifetimes: [] })
   assert.equal(memory.sequence, 7)
   assert.deepEqual(memory.of(a), { endpoints: [at(1)], record })
   assert.equal(memory.of(b), undefined)
@@ -73,6 +74,7 @@ test('written are members of the file with places or a record, and the number of
       [a, { endpoints: [at(1)] }],
       [b, { endpoints: [], record: Uint8Array.of(9) }],
     ]),
+    lifetimes: [],
   })
   state.keys = [b]
   state.records.delete(b)
@@ -91,7 +93,11 @@ test('what is written is what is loaded', () => {
 })
 
 test('what is forgotten is written as forgotten', () => {
-  const { memory, simulation, last } = world({ sequence: 7, peers: new Map([[a, { endpoints: [at(1)] }]]) })
+  const { memory, simulation, last } = world({
+    sequence: 7,
+    peers: new Map([[a, { endpoints: [at(1)] }]]),
+    lifetimes: [],
+  })
   memory.forget(a)
   assert.equal(memory.of(a), undefined)
   simulation.run(10 * second)

@@ -6,7 +6,7 @@ import { type Content, OwnRecord } from '../../src/node/own-record.ts'
 import { systemCrypto } from '../../src/os/crypto.ts'
 import { openRecord } from '../../src/protocol/directory/record.ts'
 import { PrivateKey } from '../../src/protocol/identity/key.ts'
-import { Simulation } from '../sim/simulation.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 
 const privateKey = new PrivateKey(new Uint8Array(32).fill(5))
 const now: WallTime = 1_800_000_000_000
@@ -55,7 +55,7 @@ test('a change of anything makes a new one', () => {
   for (const content of [
     at(2),
     { ...at(2), nat: 'unknown' },
-    { ...at(2), homes: [privateKey.publicKey()] },
+    { ...at(2), homes: [{ key: privateKey.publicKey() }] },
   ] as Content[]) {
     assert.equal(own.update(content, now), true)
     assert.ok(own.sequence > before)

@@ -5,7 +5,7 @@ import { Records } from '../../src/node/records.ts'
 import { systemCrypto } from '../../src/os/crypto.ts'
 import { placeOf, recordLimit, signRecord } from '../../src/protocol/directory/record.ts'
 import { PrivateKey } from '../../src/protocol/identity/key.ts'
-import { Simulation } from '../sim/simulation.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 
 const now: WallTime = 1_800_000_000_000
 const random = new Simulation(1)

@@ -6,8 +6,8 @@ import { second, type Time } from '../../src/base/time.ts'
 import type { Directory, WalkStep } from '../../src/drivers/dht/directory.ts'
 import { type Step, Walk } from '../../src/node/walk.ts'
 import { PrivateKey, type PublicKey } from '../../src/protocol/identity/key.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 import { runDrained } from '../sim/drained.ts'
-import { Simulation } from '../sim/simulation.ts'
 
 const keyOf = (byte: number) => new PrivateKey(new Uint8Array(32).fill(byte)).publicKey()
 const wanted = keyOf(1)

@@ -42,6 +42,14 @@ export default class Up extends WhCommand {
       max: 65_535,
       helpValue: 'PORT',
     }),
+    portmap: Flags.string({
+      description: 'ask the router for a port (PCP, NAT-PMP, UPnP)',
+      options: ['on', 'off'],
+    }),
+    birthday: Flags.string({
+      description: 'try many ports where the NAT of one side gives each destination another one',
+      options: ['on', 'off'],
+    }),
     foreground: Flags.boolean({
       description: 'stay in the foreground, for systemd and containers; SIGTERM takes the network down',
     }),
@@ -58,6 +66,8 @@ export default class Up extends WhCommand {
       ...(flags['listen-port'] === undefined ? {} : { listenPort: flags['listen-port'] }),
       ...(flags.capture === undefined ? {} : { capture: flags.capture as Capture }),
       ...(flags['tcp-port'] === undefined ? {} : { tcpPort: flags['tcp-port'] }),
+      portmap: flags.portmap !== 'off',
+      birthday: flags.birthday !== 'off',
     }
     if (flags['dry-run']) return this.#dryRun(options)
     const report = (message: Message) => this.#report(message, flags.verbose)
@@ -97,7 +107,7 @@ export default class Up extends WhCommand {
     const loaded = load(os, options, true)
     const { network, identity, choices, notes } = await survey(os, await wireguard.links(), loaded, options)
     for (const note of notes) this.logToStderr(`wh up: ${note}`)
-    const wanted = desired(network, members(network), identity, choices, () => undefined).interface
+    const wanted = desired(network, members(network), identity, choices, { resolve: () => undefined }).interface
     if (!wanted) return
     const there = await wireguard.read(wanted.name)
     const steps = [

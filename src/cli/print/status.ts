@@ -9,6 +9,7 @@ const symbols: Record<PathState, string> = {
   self: '•',
   direct: '●',
   relayed: '○',
+  idle: '◐',
   silent: '◌',
   'never seen': ' ',
   invited: '…',
@@ -17,6 +18,7 @@ const colours = {
   self: 'bold',
   direct: 'green',
   relayed: 'yellow',
+  idle: 'green',
   silent: 'red',
   'never seen': 'dim',
   invited: 'dim',
@@ -51,10 +53,18 @@ function memberRow(member: MemberStatus, now: WallTime): string[] {
 }
 
 /** Where others find this node, and through which of the ways onto the port. */
-function reached({ endpoints, nat, control }: Status): string {
+function reached({ endpoints, nat, filtering, control }: Status): string {
   const where = endpoints.length === 0 ? 'no endpoint known' : endpoints.map(({ endpoint }) => endpoint).join(', ')
-  const before = { unknown: '', none: '; no NAT', 'endpoint-independent': '; NAT', 'endpoint-dependent': '; hard NAT' }
+  const firewall = filtering === 'address-and-port-dependent' ? '; no NAT, but a firewall' : '; no NAT'
+  const before = { unknown: '', none: firewall, 'endpoint-independent': '; NAT', 'endpoint-dependent': '; hard NAT' }
   return `${where}${before[nat]}; ${control ? `control packets by ${control.backend}` : 'NO CONTROL PACKETS'}`
+}
+
+/** Who passes calls on to this node. */
+function homes({ homes }: Status): string {
+  return homes
+    .map(({ hostname, key, endpoint }) => `${hostname ?? `${key.slice(0, 10)}…`}${endpoint ? ` at ${endpoint}` : ''}`)
+    .join(', ')
 }
 
 function directory({ directory: { mode, reason, peers, stored } }: Status): string {
@@ -78,6 +88,7 @@ export function printStatus(status: Status, now: WallTime): string {
     `  key        ${status.key} (${status.ownWorkbit} workbits)`,
     `  interface  ${device}`,
     `  reached    ${reached(status)}`,
+    ...(status.homes.length > 0 ? [`  homes      ${homes(status)}`] : []),
     `  directory  ${directory(status)}`,
     `  names      ${names}`,
     `  file       ${status.file}`,

@@ -21,6 +21,8 @@ export type DirectoryStatus = {
   /** Nodes in the routing table. */
   readonly peers: number
   readonly connections: number
+  /** Of these, not over UDP. Absent: none. */
+  readonly overTcp?: number
   /** Records held for others. */
   readonly stored: number
   /** Refused peers and records, by reason. */

@@ -274,6 +274,7 @@ class LibP2pDirectory implements Directory {
       mode: dht.getMode(),
       peers: this.#dht.routingTable.size,
       connections: node.getConnections().length,
+      overTcp: node.getConnections().filter(({ remoteAddr }) => /\/tcp\//.test(remoteAddr.toString())).length,
       stored: values.size,
       rejected: { ...rejected },
     }

@@ -20,6 +20,7 @@ const found: AnswerOf<'lookup'> = {
     sequence: 1_800_000_000,
     expires: now + 23 * hour,
     nat: 'endpoint-independent',
+    filtering: 'unknown',
     endpoints: [
       { kind: 'reflexive', endpoint: '203.0.113.7:40000' },
       { kind: 'host', endpoint: '192.168.1.2:20001' },

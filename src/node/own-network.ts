@@ -1,0 +1,179 @@
+/**
+ * The network that this node is in, and what is to be had from it: what kind of NAT there is, a port of the router's, how long
+ * mappings live. All of it goes into what the node says of itself, and into how it keeps its paths.
+ */
+
+import { type Address, type Endpoint, familyOf } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
+import type { Channel } from '../drivers/control/channel.ts'
+import type { ControlPort } from '../drivers/control/port.ts'
+import type { PortMapper } from '../drivers/portmap/mapper.ts'
+import type { Os } from '../os/index.ts'
+import type { NodeRecord } from '../protocol/directory/record.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import type { Report } from '../protocol/nat/classify.ts'
+import type { LifetimeFacts } from '../protocol/nat/lifetime.ts'
+import type { Side } from '../protocol/nat/roles.ts'
+import type { Step } from '../protocol/nat/step.ts'
+import { MappingLifetime } from './lifetime.ts'
+import { Mapping } from './mapping.ts'
+import { Netcheck } from './netcheck.ts'
+import type { Place } from './offers.ts'
+import type { Content } from './own-record.ts'
+import { type OpenReflector, Reflection } from './reflection.ts'
+import type { Self, Sighting } from './self.ts'
+
+export type OwnNetworkParts = {
+  readonly os: Pick<Os, 'clock' | 'random'>
+  readonly log: Logger
+  readonly channel: Channel
+  readonly self: Self
+  readonly port: () => ControlPort | null
+  readonly openReflector: OpenReflector | undefined
+  /** Its code is needed by nodes behind a NAT alone. `null`: nobody shall ask the router. */
+  readonly loadMapper: () => Promise<PortMapper | null>
+  /** Nodes that answer and that anybody can reach, the best first. */
+  readonly reflectors: () => readonly Place[]
+  readonly record: (key: PublicKey) => NodeRecord | null
+  /** Addresses to which this node may have sent something. */
+  readonly spoken: () => Iterable<Address>
+  readonly answered: (key: PublicKey, endpoint: Endpoint, sighting: Sighting) => void
+  /** Other nodes are reached by TCP. */
+  readonly overTcp: () => boolean
+  /** What was learnt of lifetimes in earlier runs. */
+  readonly lifetimes: readonly LifetimeFacts[]
+  /** What we say of ourselves, or how often a mapping wants a packet, is something else now. */
+  readonly changed: () => void
+}
+
+export class OwnNetwork {
+  readonly #parts: OwnNetworkParts
+  readonly #netcheck: Netcheck
+  readonly #reflection: Reflection
+  #mapping: Mapping | null = null
+  #loading = false
+  #stopped = false
+  readonly #lifetime: MappingLifetime
+
+  constructor(parts: OwnNetworkParts) {
+    this.#parts = parts
+    const { os, log, channel, self, port, reflectors, changed } = parts
+    const { clock } = os
+    this.#reflection = new Reflection({ log, channel, open: parts.openReflector })
+    this.#lifetime = new MappingLifetime({
+      ...{ clock, log, channel, known: parts.lifetimes, learnt: changed },
+      branches: () => port()?.branches ?? null,
+      home: () => reflectors().find(({ endpoint }) => familyOf(endpoint.host) === 4) ?? null,
+      address: () => this.#outside(),
+    })
+    this.#netcheck = new Netcheck({
+      ...{ clock, log, channel, random: os.random, port, reflectors, changed },
+      around: () => self.surroundings(),
+      record: parts.record,
+      spoken: parts.spoken,
+      overTcp: parts.overTcp,
+      seen: parts.answered,
+      // nobody shall take its other port for a place where it is
+      seenFromOtherPort: (key, from, sighting) => void self.seen(key, from, sighting),
+      lifetime: () => this.#lifetimeReport(),
+      portMapping: () => this.#mapping?.report() ?? null,
+      firewall: () => this.firewall(),
+    })
+  }
+
+  start(): void {
+    this.#lifetime.start()
+    this.#netcheck.start()
+  }
+
+  /** Somebody has told where he sees us. */
+  seen(endpoint: Endpoint): void {
+    this.#netcheck.heard(endpoint)
+    this.#want()
+  }
+
+  moved(): void {
+    this.#netcheck.moved()
+    this.#mapping?.moved()
+    this.#lifetime.moved()
+  }
+
+  /** What we say of ourselves, but for our homes. */
+  content(): Omit<Content, 'homes'> {
+    const said = this.#parts.self.content(this.#mapping?.endpoints() ?? [])
+    const { filtering, hairpins } = this.#netcheck.facts()
+    return { ...said, filtering, ...(hairpins && { hairpins }) }
+  }
+
+  /** Our side of a birthday: IPv4 only. */
+  side(): Side & { readonly step: Step } {
+    const { nat, filtering = 'unknown', keepsPort = false } = this.content()
+    return { nat, filtering, keepsPort, address: this.#outside(), step: this.#netcheck.facts().step }
+  }
+
+  /** Seconds between packets that keep a mapping of ours. */
+  get keepalive(): number {
+    return this.#lifetime.keepalive
+  }
+
+  get lifetimes(): readonly LifetimeFacts[] {
+    return this.#lifetime.all()
+  }
+
+  /** All about it, asked afresh. */
+  check(): Promise<Report> {
+    return this.#netcheck.check()
+  }
+
+  /** Can strangers begin to talk to us? */
+  reachable(): { server: boolean; reason: string } {
+    const said = this.#parts.self.reachable()
+    const closed = this.#netcheck.facts().filtering === 'address-and-port-dependent'
+    if (!said.server || !closed || this.#parts.self.isFixed) return said
+    return { server: false, reason: 'a firewall lets in answers only' }
+  }
+
+  /** Does this machine's own firewall keep strangers out? */
+  firewall(): Report['firewall'] {
+    return this.#parts.port()?.firewall?.() ?? null
+  }
+
+  facts() {
+    return this.#netcheck.facts()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#netcheck.stop()
+    this.#lifetime.stop()
+    await Promise.all([this.#mapping?.stop(), this.#reflection.stop()])
+  }
+
+  /** A port of the router's is of use behind a NAT. */
+  #want(): void {
+    const { self, loadMapper, os, log, changed } = this.#parts
+    const { port } = self.surroundings()
+    const needed = self.content().nat !== 'none' && !self.isFixed
+    this.#reflection.set(this.reachable().server ? self.publicAddresses() : [])
+    this.#mapping?.set({ port, needed })
+    if (this.#loading || !needed) return
+    this.#loading = true
+    void loadMapper().then(mapper => {
+      if (!mapper || this.#stopped) return
+      this.#mapping = new Mapping({ clock: os.clock, log, mapper, changed })
+      this.#want()
+    })
+  }
+
+  /** Our IPv4 address outside of the NAT. */
+  #outside(): Address | null {
+    const { endpoints } = this.#parts.self.content()
+    const seen = endpoints.find(({ kind, endpoint }) => kind === 'reflexive' && familyOf(endpoint.host) === 4)
+    return seen?.endpoint.host ?? null
+  }
+
+  #lifetimeReport(): Report['lifetime'] {
+    const { keepalive, facts } = this.#lifetime
+    return { works: facts?.works ?? null, fails: facts?.fails ?? null, keepalive }
+  }
+}
