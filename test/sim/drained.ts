@@ -2,16 +2,10 @@
 
 import { setImmediate } from 'node:timers/promises'
 import type { Time } from '../../src/base/time.ts'
-import type { Simulation } from './simulation.ts'
+import type { Simulation } from '../../src/sim/simulation.ts'
 
 /** Until `done`, or until a time of the simulation. */
-export async function runDrained(simulation: Simulation, until: Time, done: () => boolean = () => false) {
-  for (;;) {
-    // a macrotask begins when no microtask is left
-    await setImmediate()
-    if (done()) return
-    if (!simulation.step(until)) break
-  }
-  // the time itself passes, too
-  simulation.run(until)
+export function runDrained(simulation: Simulation, until: Time, done?: () => boolean): Promise<void> {
+  // a macrotask begins when no microtask is left
+  return simulation.drain(() => setImmediate(), until, done)
 }

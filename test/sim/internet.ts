@@ -1,7 +1,7 @@
 // Hosts on one invented network, in simulated time: datagrams from endpoint to endpoint, multicast on links, and nothing else.
 // What a `Discovery` asks of the operating system is here; its neighbours are the real ones.
 
-import { type Endpoint, formatEndpoint } from '../../src/base/ip.ts'
+import { type Endpoint, formatEndpoint, sameEndpoint } from '../../src/base/ip.ts'
 import { createLogger } from '../../src/base/log.ts'
 import type { ControlPort, Receive } from '../../src/drivers/control/port.ts'
 import type { ActualPeer } from '../../src/drivers/wireguard/interface.ts'
@@ -12,7 +12,7 @@ import { systemCrypto } from '../../src/os/crypto.ts'
 import type { LinkAddress } from '../../src/os/links.ts'
 import { overlayPrefix } from '../../src/protocol/identity/address.ts'
 import type { PrivateKey, PublicKey } from '../../src/protocol/identity/key.ts'
-import { Simulation } from './simulation.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 
 export type Sent = { readonly from: Endpoint; readonly to: Endpoint; readonly bytes: Uint8Array }
 
@@ -93,6 +93,9 @@ export class SimNode {
             return { close: () => this.#watchers.delete(changed) }
           },
         },
+        // without a doorbell, paths to all members are kept
+        udp: { bind: async () => Promise.reject(new Error('no sockets but the control port')) },
+        sleep: { watch: () => ({ close() {} }) },
         multicast: { open: async () => ({ join() {}, send() {}, close() {} }) },
       },
       log: createLogger(() => {}),
@@ -112,7 +115,9 @@ export class SimNode {
         throw new Error('none in this world')
       },
       resolve: async () => [],
-      use: (key, endpoint) => void this.peers.set(key, endpoint),
+      use: async (key, endpoint) => void this.peers.set(key, endpoint),
+      park() {},
+      hold() {},
       tunnels: async () => this.#tunnels(),
       warn: (topic, message) =>
         void (message === null ? this.warnings.delete(topic) : this.warnings.set(topic, message)),
@@ -133,6 +138,20 @@ export class SimNode {
   /** What WireGuard shall say from now on. */
   tunnels(peers: () => readonly ActualPeer[]): void {
     this.#tunnels = peers
+  }
+
+  /** Data goes to and from another node all the time from now on, as WireGuard tells it; it comes where both point to one another. */
+  talk(other: SimNode): void {
+    const latestHandshake = this.internet.simulation.wall()
+    let [sent, received] = [0, 0]
+    const pointsTo = (node: SimNode, to: SimNode) => sameEndpoint(node.peers.get(to.key), to.endpoint)
+    this.#tunnels = () => {
+      sent += 1_000
+      if (pointsTo(this, other) && pointsTo(other, this)) received += 1_000
+      const endpoint = this.peers.get(other.key)
+      const peer = { key: other.key, allowedIps: [], latestHandshake, sent, received, keepalive: 0 }
+      return [endpoint ? { ...peer, endpoint } : peer]
+    }
   }
 
   move(address: string): void {

@@ -1,6 +1,6 @@
 // A path between two ends, as bad as one likes: it delays, loses, reorders, doubles, and carries only so much.
 
-import type { Simulation } from './simulation.ts'
+import type { Simulation } from '../../src/sim/simulation.ts'
 
 export type LinkOptions = {
   /** One way, milliseconds. */

@@ -4,9 +4,9 @@ import { Connection } from '../../src/protocol/stream/connection.ts'
 import { openOverhead } from '../../src/protocol/stream/constants.ts'
 import { firstNumber } from '../../src/protocol/stream/packet.ts'
 import type { CloseReason, DropReason } from '../../src/protocol/stream/state.ts'
+import { Simulation } from '../../src/sim/simulation.ts'
 import { Link, type LinkOptions, type Side } from './link.ts'
 import { plainCrypto } from './plain-crypto.ts'
-import { Simulation } from './simulation.ts'
 
 /** A connection, driven: what it wants is done, what it receives is kept. */
 export class End {

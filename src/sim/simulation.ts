@@ -1,14 +1,34 @@
-// Time and chance of a simulated world: events run in order of their time, and the same seed gives the same run.
+/**
+ * Time and chance of a simulated world: events run in order of their time, and the same seed gives the same run.
+ *
+ * What a program does goes on in promises. Between two events all of that must be done, or the run would depend on how long chains of
+ * promises are; so `drain` waits for a turn, except after events that are `quiet`: those that no program hears.
+ */
 
-import type { Time } from '../../src/base/time.ts'
-import type { Clock } from '../../src/os/clock.ts'
-import type { Random } from '../../src/os/random.ts'
+import type { Time } from '../base/time.ts'
+import type { Clock } from '../os/clock.ts'
+import type { Random } from '../os/random.ts'
 
-type Event = { readonly at: Time; readonly order: number; readonly call: () => void; cancelled: boolean }
+type Event = {
+  readonly at: Time
+  readonly order: number
+  readonly call: () => void
+  quiet: boolean
+  cancelled: boolean
+}
+
+/** Events at one moment: a world that never gets further would run for ever. */
+const standstill = 1_000_000
+
+/** Resolves when no promise has work left: a macrotask, which only the machine has. */
+export type Turn = () => Promise<void>
 
 export class Simulation implements Clock, Random {
   #now: Time = 0
   #order = 0
+  /** Since the last turn something happened that a program may have heard. */
+  #heard = false
+  #atOnce = 0
   #state: number
   /** A binary heap: the earliest first. */
   readonly #events: Event[] = []
@@ -26,7 +46,21 @@ export class Simulation implements Clock, Random {
   }
 
   at(time: Time, call: () => void): { cancel(): void } {
-    const event = { at: Math.max(time, this.#now), order: this.#order++, call, cancelled: false }
+    return this.#plan(time, call, false)
+  }
+
+  /** The same for what no program hears: a packet between two routers. */
+  quietly(time: Time, call: () => void): { cancel(): void } {
+    return this.#plan(time, call, true)
+  }
+
+  /** A quiet event was heard after all. */
+  stir(): void {
+    this.#heard = true
+  }
+
+  #plan(time: Time, call: () => void, quiet: boolean): { cancel(): void } {
+    const event = { at: Math.max(time, this.#now), order: this.#order++, call, quiet, cancelled: false }
     this.#push(event)
     return {
       cancel: () => {
@@ -58,7 +92,10 @@ export class Simulation implements Clock, Random {
       if (!event || event.at > until) return false
       this.#pop()
       if (event.cancelled) continue
+      this.#atOnce = event.at > this.#now ? 0 : this.#atOnce + 1
+      if (this.#atOnce > standstill) throw new Error(`time stands still at ${this.#now} ms`)
       this.#now = event.at
+      this.#heard ||= !event.quiet
       event.call()
       return true
     }
@@ -77,6 +114,19 @@ export class Simulation implements Clock, Random {
       if (done() || !this.step(until)) break
     }
     if (!done() && Number.isFinite(until)) this.#now = Math.max(this.#now, until)
+  }
+
+  /** The same, however long the chains of promises are. */
+  async drain(turn: Turn, until: Time, done: () => boolean = () => false): Promise<void> {
+    this.#heard = true
+    for (;;) {
+      if (this.#heard) await turn()
+      this.#heard = false
+      if (done()) return
+      if (!this.step(until)) break
+    }
+    // the time itself passes, too
+    this.run(until)
   }
 
   #push(event: Event): void {

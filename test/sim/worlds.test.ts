@@ -1,0 +1,46 @@
+// Real nodes on the simulated internet, against the oracle: what `wh sim` does, for a few fixed seeds.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { failureLine } from '../../src/cli/print/sim.ts'
+import { type CampaignOptions, campaign, type Report, replay } from '../../src/sim/campaign.ts'
+import { drawWorld } from '../../src/sim/draw.ts'
+import { worldText } from '../../src/sim/world.ts'
+
+const options: CampaignOptions = {
+  ...{ seed: 1, pairs: 120, members: 4, within: 20_000, trouble: false },
+  turn: () => setImmediate(),
+}
+
+const said = ({ failures }: Report) => failures.map(failureLine).join('\n')
+
+test('pairs of all kinds become direct, or cannot', async () => {
+  const report = await campaign(options)
+  assert.ok(report.ok, said(report))
+  const means = new Set(report.groups.map(group => group.means))
+  for (const kind of ['inside', 'open', 'punch', 'birthday', 'none'] as const) assert.ok(means.has(kind), kind)
+})
+
+test('they go on after roaming, restarts, sleep and cuts', async () => {
+  const report = await campaign({ ...options, seed: 1_000, pairs: 60, trouble: true })
+  assert.ok(report.ok, said(report))
+  assert.ok(new Set(report.groups.map(group => group.phase)).size > 3)
+})
+
+test('a tenth of all packets lost', async () => {
+  const report = await campaign({ ...options, seed: 2_000, pairs: 24, loss: 0.05, within: 40_000 })
+  assert.ok(report.ok, said(report))
+})
+
+test('the same seed gives the same run, to the packet', async () => {
+  const world = drawWorld(3, options)
+  assert.equal(worldText(world), worldText(drawWorld(3, options)))
+  const { from, to } = world.happenings.find(it => it.kind === 'ping')!
+  const failed = { seed: 3, phase: 'start', from, to, means: 'punch', time: null, failure: '' } as const
+  const [first, second] = [await replay(failed, options), await replay(failed, options)]
+  assert.match(first.mermaid, /^sequenceDiagram\n {2}participant /)
+  assert.match(first.mermaid, /PING .* to /)
+  assert.equal(first.mermaid, second.mermaid)
+  assert.notEqual(worldText(world), worldText(drawWorld(4, options)))
+})
