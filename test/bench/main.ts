@@ -6,8 +6,11 @@ const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   contact: () => import('./contact.ts'),
   control: () => import('./control.ts'),
   dht: () => import('./dht.ts'),
+  idle: () => import('./idle.ts'),
   keys: () => import('./keys.ts'),
+  nat: () => import('./nat.ts'),
   'network-file': () => import('./network-file.ts'),
+  roam: () => import('./roam.ts'),
   start: () => import('./start.ts'),
   stream: () => import('./stream.ts'),
 }

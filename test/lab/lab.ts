@@ -34,13 +34,22 @@ export type LinkOptions = {
   mac?: string
 }
 
-/** A switch in a namespace of its own: no firewall sees what passes through. */
+/** A switch in a namespace of its own: no firewall sees what passes through. Or the one inside of a router. */
 export class Switch {
   readonly host: Host
+  readonly bridge: string
   #ports = 0
 
-  constructor(host: Host) {
+  constructor(host: Host, bridge = 'bridge') {
     this.host = host
+    this.bridge = bridge
+  }
+
+  /** @param bridge its name in this host, where it may have addresses */
+  static async make(host: Host, bridge = 'bridge'): Promise<Switch> {
+    // snooping would withhold multicast from members that no querier asked for
+    await host.ip([`link add dev ${bridge} type bridge mcast_snooping 0`, `link set dev ${bridge} up`])
+    return new Switch(host, bridge)
   }
 
   nextPort(): { name: string; index: number } {
@@ -89,10 +98,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async switch(name: string): Promise<Switch> {
-    const host = await this.host(name)
-    // snooping would withhold multicast from members that no querier asked for
-    await host.ip(['link add dev bridge type bridge mcast_snooping 0', 'link set dev bridge up'])
-    return new Switch(host)
+    return await Switch.make(await this.host(name))
   }
 
   async link(host: Host, net: Switch, options: LinkOptions = {}): Promise<Link> {
@@ -104,7 +110,7 @@ export class Lab implements AsyncDisposable {
     // made on the switch: from here, `eth0` would clash with the machine's own eth0
     await net.host.ip([
       `link add dev ${port} index ${index}${mtu ? ` mtu ${mtu}` : ''} type veth peer name ${peer} netns ${host.pid}`,
-      `link set dev ${port} master bridge`,
+      `link set dev ${port} master ${net.bridge}`,
       `link set dev ${port} up`,
     ])
     await host.ip([

@@ -1,8 +1,8 @@
 /**
  * What makes a router of a host.
  *
- * A plain router forwards and nothing else. The kinds of NAT will be further entries of `kinds`; they need names for the
- * sides (`lan`, `wan`), which `lab.link` gives.
+ * A plain router forwards and nothing else. One with a NAT gets its rules from nat/rules.ts, once its sides (`wan`, `lan`) are
+ * there: nat/internet.ts builds such.
  */
 
 import type { Host } from './host.ts'

@@ -73,6 +73,8 @@ export async function assertClean(host: Host): Promise<void> {
   assert.deepEqual(left, [])
 }
 
+/** Of the daemon that is up; one that was started and had nothing to do may still be ending. */
 export async function daemonPid(host: Host): Promise<string> {
-  return (await host.ok(['pgrep', '-f', 'daemon/main'])).trim()
+  const one = ({ code, out }: Result) => code === 0 && out.trim().split('\n').length === 1
+  return (await host.until(['pgrep', '-f', 'daemon/main'], one)).out.trim()
 }
