@@ -14,7 +14,7 @@ import { second, type Time } from '../base/time.ts'
 import type { Channel, Way } from '../drivers/control/channel.ts'
 import type { Branch, Branches } from '../drivers/control/port.ts'
 import type { Clock } from '../os/clock.ts'
-import type { Random } from '../os/random.ts'
+import { chance, type Random } from '../os/random.ts'
 import type { Spray } from '../protocol/control/message.ts'
 import type { RecordBody } from '../protocol/directory/record-body.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
@@ -60,7 +60,6 @@ const proofTimes = [0, 100, 300, 700, 1_500]
 const reflectorWait = 500
 /** Sealing costs 0.3 ms each, and a router may take more at once for a flood. */
 const burst = { pings: 16, every: 10 } as const
-const chances = 2 ** 31
 
 type Contact = {
   readonly key: PublicKey
@@ -155,7 +154,7 @@ export class Birthdays {
     const known = this.#contacts.get(key)
     if (known) return known
     const { random, clock, direct } = this.#parts
-    const machine = new Birthday(() => random.int(0, chances) / chances)
+    const machine = new Birthday(() => chance(random))
     machine.handle({ kind: 'path', direct: direct(key) }, clock.now())
     const contact: Contact = {
       ...{ key, machine, timer: null, generation: 0, target: null, spray: null },

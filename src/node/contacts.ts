@@ -9,7 +9,7 @@ import { second, type Time } from '../base/time.ts'
 import type { Channel, Pong } from '../drivers/control/channel.ts'
 import type { ActualPeer } from '../drivers/wireguard/interface.ts'
 import type { Clock } from '../os/clock.ts'
-import type { Random } from '../os/random.ts'
+import { chance, type Random } from '../os/random.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Surroundings } from '../protocol/path/candidate.ts'
 import type { Input, Output, UseReason } from '../protocol/path/events.ts'
@@ -43,7 +43,6 @@ export type ContactsParts = {
 const once = [0]
 /** Longer than any round trip on earth, by satellite too; a later answer proves nothing about now. */
 const probeWait = 5 * second
-const chances = 2 ** 31
 /**
  * How often a path in use is asked whether it is alive, ms: an end is noticed after two answers that do not come. Ten questions a
  * second over all of them, which cost 3 ms of a core on both sides.
@@ -68,7 +67,7 @@ export class Contacts {
   #surroundings: Surroundings
   #doorbell = false
   #timer: { cancel(): void; at: Time } | null = null
-  readonly #chance = () => this.#parts.random.int(0, chances) / chances
+  readonly #chance = () => chance(this.#parts.random)
   readonly #pace = () => Math.max(beatEvery, beatsInAll * this.inUse)
 
   constructor(parts: ContactsParts, surroundings: Surroundings) {

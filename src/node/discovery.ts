@@ -186,14 +186,14 @@ export class Discovery {
     })
     this.#walk = new Walk({
       ...{ clock, log, channel },
-      askable: () => [...this.#places(), ...this.#contacts.resting()],
+      askable: () => [...this.#traversal.places(), ...this.#contacts.resting()],
       directory: () => this.#dht.get(),
       learn: (key, value) => this.#archive.learn(key, value),
     })
     this.#publication = new Publication({
       ...{ clock, log, channel, own, records: this.#records },
       content: () => this.#traversal.content(),
-      audience: () => this.#places(),
+      audience: () => this.#traversal.places(),
       signed: () => this.#memory.saveSoon(),
       renewed: ({ endpoints }) => {
         this.#dht.announce(endpoints.map(({ endpoint }) => endpoint))
@@ -343,11 +343,6 @@ export class Discovery {
     const written =
       boots.some(boot => boot.key === key) || members.some(it => it.key === key && it.endpoints.length > 0)
     return written || this.#records.get(key)?.record.nat === 'none'
-  }
-
-  /** Nodes that answer, with where: boot nodes, then members. */
-  #places(): { key: PublicKey; endpoint: Endpoint }[] {
-    return [...this.#boots.endpoints(), ...this.#contacts.reached()]
   }
 
   #seen(key: PublicKey, endpoint: Endpoint, sighting: Sighting): void {

@@ -7,16 +7,14 @@
  *     W ──PING, answer there──▶ home ──PONG──▶ branch?    then the mapping was still there
  */
 
-import { type Address, type Endpoint, familyOf } from '../base/ip.ts'
+import { type Address, familyOf } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { minute, second, type Time } from '../base/time.ts'
 import type { Channel } from '../drivers/control/channel.ts'
 import type { Branch, Branches } from '../drivers/control/port.ts'
 import type { Clock } from '../os/clock.ts'
-import type { PublicKey } from '../protocol/identity/key.ts'
 import { type LifetimeFacts, Lifetimes, type Verdict } from '../protocol/nat/lifetime.ts'
-
-type Place = { readonly key: PublicKey; readonly endpoint: Endpoint }
+import type { Place } from './offers.ts'
 
 export type LifetimeParts = {
   readonly clock: Clock

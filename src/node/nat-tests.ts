@@ -12,8 +12,7 @@ import type { Random } from '../os/random.ts'
 import { controlByte, maxDatagram, overhead, pingHead } from '../protocol/control/constants.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Elsewhere, FilterTest, Reflection } from '../protocol/nat/classify.ts'
-
-export type Place = { readonly key: PublicKey; readonly endpoint: Endpoint }
+import type { Place } from './offers.ts'
 
 export type TestParts = {
   readonly clock: Clock

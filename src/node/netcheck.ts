@@ -20,7 +20,6 @@ import { isPrivate } from '../protocol/path/own-endpoints.ts'
 import { type Found, families, type NatFacts, NatFindings } from './nat-findings.ts'
 import {
   type Answer,
-  type Place,
   reflect,
   reflectFromOtherPort,
   type TestParts,
@@ -28,9 +27,9 @@ import {
   testHairpin,
   testMtu,
 } from './nat-tests.ts'
+import type { Place } from './offers.ts'
 
 export type { NatFacts } from './nat-findings.ts'
-export type { Place } from './nat-tests.ts'
 
 type Seen = (key: PublicKey, from: Endpoint, sighting: { observed: Endpoint; clock: WallTime }) => void
 

@@ -11,6 +11,7 @@ import type { Time } from '../base/time.ts'
 import type { Channel, Way } from '../drivers/control/channel.ts'
 import type { Branches } from '../drivers/control/port.ts'
 import type { Os } from '../os/index.ts'
+import { chance } from '../os/random.ts'
 import { networkTag, type Offer } from '../protocol/control/message.ts'
 import type { NodeRecord } from '../protocol/directory/record.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
@@ -71,14 +72,14 @@ export class Traversal {
     this.#parts = parts
     const { os, channel, answered, changed, record } = parts
     const { clock, random } = os
-    this.#homes = new OwnHomes({ clock, channel, answered, changed, random: () => random.int(0, 2 ** 31) / 2 ** 31 })
+    this.#homes = new OwnHomes({ clock, channel, answered, changed, random: () => chance(random) })
     this.#offers = new Offers({
       ...{ clock, random, channel, answered, record },
       network: networkTag(os.crypto, parts.network),
       content: () => this.content(),
       seen: () => this.#seen.promise,
       homes: () => this.#homes.current(),
-      whereIs: key => this.#places().find(place => place.key === key)?.endpoint,
+      whereIs: key => this.places().find(place => place.key === key)?.endpoint,
       acquaintances: parts.boots,
     })
     this.#birthdays = new Birthdays({
@@ -164,6 +165,11 @@ export class Traversal {
     if (state === 'idle') this.#birthdays.released(key)
   }
 
+  /** Nodes that answer, with where: boot nodes, then members. */
+  places(): Place[] {
+    return [...this.#parts.boots(), ...this.#parts.members()]
+  }
+
   /** Nodes that answer and that anybody can reach, the best first. */
   reflectors(): Place[] {
     return [...this.#parts.boots(), ...this.#homes.current(), ...this.#openMembers()]
@@ -209,9 +215,5 @@ export class Traversal {
       const endpoint = answering.get(key) ?? remembered(key) ?? said.endpoints[0]?.endpoint
       return endpoint ? [{ key, endpoint }] : []
     })
-  }
-
-  #places(): Place[] {
-    return [...this.#parts.boots(), ...this.#parts.members()]
   }
 }
