@@ -281,9 +281,13 @@ export class Discovery {
     const before = new Set(this.#wanted?.members.map(({ key }) => key))
     this.#wanted = wanted
     this.#trusted = new Set([...wanted.members, ...wanted.boots].map(({ key }) => key))
-    for (const key of before) if (!this.#trusted.has(key)) this.#records.forget(key)
+    const members = new Set(wanted.members.map(({ key }) => key))
+    for (const key of before) {
+      if (!this.#trusted.has(key)) this.#records.forget(key)
+      if (!members.has(key)) this.#traversal.forget(key)
+    }
     this.#self.set(wanted)
-    const keys = wanted.members.map(({ key }) => key)
+    const keys = [...members]
     this.#parking.know(keys)
     this.#contacts.set(keys)
     this.#contacts.inputAll({ kind: 'network', surroundings: this.#self.surroundings() })

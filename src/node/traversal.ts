@@ -192,6 +192,7 @@ export class Traversal {
     this.#birthdays.moved()
   }
 
+  /** It is no member any more: what was opened for it is closed. */
   forget(key: PublicKey): void {
     this.#offers.forget(key)
     this.#birthdays.forget(key)
