@@ -140,6 +140,7 @@ export class Discovery {
         this.#publication.soon()
         this.#memory.saveSoon()
       },
+      mapped: () => this.#contacts.inputAll({ kind: 'mapped' }),
     })
     this.#traversal = new Traversal({
       ...{ os, log, network, channel, answered, self: this.#self, ownNetwork: this.#ownNetwork },

@@ -44,6 +44,8 @@ export type OwnNetworkParts = {
   readonly lifetimes: readonly LifetimeFacts[]
   /** What we say of ourselves, or how often a mapping wants a packet, is something else now. */
   readonly changed: () => void
+  /** Our router has opened a port for us, or another one than before. */
+  readonly mapped: () => void
 }
 
 export class OwnNetwork {
@@ -151,7 +153,7 @@ export class OwnNetwork {
 
   /** A port of the router's is of use behind a NAT. */
   #want(): void {
-    const { self, loadMapper, os, log, changed } = this.#parts
+    const { self, loadMapper, os, log, changed, mapped } = this.#parts
     const { port } = self.surroundings()
     const needed = self.content().nat !== 'none' && !self.isFixed
     this.#reflection.set(this.reachable().server ? self.publicAddresses() : [])
@@ -160,7 +162,11 @@ export class OwnNetwork {
     this.#loading = true
     void loadMapper().then(mapper => {
       if (!mapper || this.#stopped) return
-      this.#mapping = new Mapping({ clock: os.clock, log, mapper, changed })
+      const told = () => {
+        changed()
+        if (this.#mapping!.endpoints().length > 0) mapped()
+      }
+      this.#mapping = new Mapping({ clock: os.clock, log, mapper, changed: told })
       this.#want()
     })
   }

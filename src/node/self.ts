@@ -132,7 +132,7 @@ export class Self {
     const { overlays, listenPort } = this.#wanted
     const own = this.links()
       .filter(link => !link.loopback && !link.linkLocal)
-      .map(({ address, length }) => ({ address, length }))
+      .map(({ address, length, pointToPoint }) => ({ address, length, ...(pointToPoint && { pointToPoint }) }))
     return { overlays, own, port: listenPort }
   }
 }

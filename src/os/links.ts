@@ -22,6 +22,8 @@ export type LinkAddress = {
   readonly linkLocal: boolean
   /** The interface can do multicast; tunnels mostly cannot. */
   readonly multicast: boolean
+  /** It leads to one other machine and has no neighbours: a tunnel, a modem. */
+  readonly pointToPoint: boolean
 }
 
 export interface Links {
@@ -36,20 +38,20 @@ const settleTime = 200
 /** Looked at so often even if nobody says that something changed, ms: `ip monitor` may be missing, or have died. */
 const lookEvery = 5 * second
 
-/** IFF_MULTICAST, from Linux's if.h. */
-const multicastFlag = 0x1000
+/** IFF_POINTOPOINT and IFF_MULTICAST, from Linux's if.h. */
+const interfaceFlags = { pointToPoint: 0x10, multicast: 0x1000 } as const
 
-function canMulticast(name: string): boolean {
+function flagsOf(name: string): number {
   try {
-    return (Number(readFileSync(`/sys/class/net/${name}/flags`, 'utf8')) & multicastFlag) !== 0
+    return Number(readFileSync(`/sys/class/net/${name}/flags`, 'utf8'))
   } catch {
-    return true // another system; trying costs nothing
+    return interfaceFlags.multicast // another system; trying costs nothing
   }
 }
 
 function addresses(): LinkAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) => {
-    const multicast = canMulticast(name)
+    const flags = flagsOf(name)
     return entries.flatMap(({ address: text, cidr, internal }) => {
       const address = parseAddress(text)
       if (!address) return []
@@ -61,7 +63,8 @@ function addresses(): LinkAddress[] {
         family,
         loopback: internal,
         linkLocal: family === 4 ? address.startsWith('169.254.') : /^fe[89ab]/.test(address),
-        multicast,
+        multicast: (flags & interfaceFlags.multicast) !== 0,
+        pointToPoint: (flags & interfaceFlags.pointToPoint) !== 0,
       }
     })
   })

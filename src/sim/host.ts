@@ -165,7 +165,7 @@ export class Host implements Attached {
   addresses(): LinkAddress[] {
     const of = (address: Address, family: Family, length: number, loopback: boolean): LinkAddress => ({
       ...{ interface: loopback ? 'lo' : 'eth0', address, family, length, loopback },
-      ...{ linkLocal: false, multicast: !loopback },
+      ...{ linkLocal: false, multicast: !loopback, pointToPoint: false },
     })
     const { 4: ipv4, 6: ipv6 } = this.#addresses
     return [

@@ -249,6 +249,7 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
             loopback: false,
             linkLocal: false,
             multicast: true,
+            pointToPoint: false,
           },
         ],
         watch: () => ({ close() {} }),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseAddress } from '../../src/base/ip.ts'
-import { systemLinks } from '../../src/os/links.ts'
+import { type LinkAddress, systemLinks } from '../../src/os/links.ts'
 import { createLab, type Host, noLab, type Program } from '../lab/lab.ts'
 
 test('every address of this machine is canonical, has its length, and loopback is marked', () => {
@@ -14,6 +14,21 @@ test('every address of this machine is canonical, has its length, and loopback i
     assert.ok(length >= 0 && length <= (family === 4 ? 32 : 128))
     assert.equal(linkLocal, /^(169\.254\.|fe[89ab].:)/.test(address))
   }
+})
+
+test('a tunnel is told from a link with neighbours', { skip: noLab }, async () => {
+  await using lab = await createLab()
+  const host = await lab.host('a')
+  await lab.link(host, await lab.switch('one'), { addresses: ['192.0.2.1/24'] })
+  await host.ok(['wireguard-go', 'tun0'])
+  await host.ip(['address add 10.77.0.5/24 dev tun0', 'link set tun0 up'])
+  const list = `import('${new URL('../../src/os/links.ts', import.meta.url)}')
+    .then(({ systemLinks }) => console.log(JSON.stringify(systemLinks.addresses())))`
+  const all: LinkAddress[] = JSON.parse(await host.ok([process.execPath, '-e', list]))
+  const v4 = all.filter(({ family }) => family === 4)
+  assert.deepEqual(Object.fromEntries(v4.map(it => [it.interface, it.pointToPoint])), {
+    ...{ lo: false, eth0: false, tun0: true },
+  })
 })
 
 const program = join(import.meta.dirname, 'links-watcher.ts')

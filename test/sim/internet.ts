@@ -161,7 +161,16 @@ export class SimNode {
 
   #link(): LinkAddress {
     const { address } = this
-    return { interface: 'eth0', address, length: 24, family: 4, loopback: false, linkLocal: false, multicast: true }
+    return {
+      interface: 'eth0',
+      address,
+      length: 24,
+      family: 4,
+      loopback: false,
+      linkLocal: false,
+      multicast: true,
+      pointToPoint: false,
+    }
   }
 
   #open(receive: Receive): ControlPort {

@@ -48,6 +48,9 @@ export type LanParts = {
   readonly heard: (member: Recognized) => void
 }
 
+/** From a link-local address, nobody could answer: endpoints have no zone. In a tunnel, there are no neighbours. */
+const isPlace = (it: LinkAddress) => it.multicast && !it.loopback && !it.linkLocal && !it.pointToPoint
+
 export class Lan {
   readonly #parts: LanParts
   readonly #ownKey: LanKey
@@ -85,8 +88,7 @@ export class Lan {
 
   /** Where we are now: said at once. @param addresses all of this machine but those inside tunnels @param port WireGuard's */
   be(addresses: readonly LinkAddress[], port: number): void {
-    // from a link-local address, nobody could answer: endpoints have no zone
-    this.#places = addresses.filter(it => it.multicast && !it.loopback && !it.linkLocal).slice(0, placesLimit)
+    this.#places = addresses.filter(isPlace).slice(0, placesLimit)
     this.#port = port
     this.#socket?.join(this.#places)
     this.#announceSoon()

@@ -80,7 +80,12 @@ export type Candidate = {
 }
 
 /** An address of this machine with the length of its network. */
-export type OwnAddress = { readonly address: Address; readonly length: number }
+export type OwnAddress = {
+  readonly address: Address
+  readonly length: number
+  /** Nobody is on the link but one other machine: a tunnel, perhaps of another VPN, or a modem. */
+  readonly pointToPoint?: boolean
+}
 
 /** What of our own machine matters for judging endpoints of others. */
 export type Surroundings = {
@@ -126,9 +131,9 @@ export function refusalHere(endpoint: Endpoint, around: Surroundings): Refusal |
   return ours ? 'our own endpoint' : null
 }
 
-/** The address lies in a network that this machine is on. */
+/** The address lies in a network that this machine is on. What another tunnel calls its network is far away. */
 export function onLink(address: Address, around: Surroundings): boolean {
-  return around.own.some(own => contains(prefixOf(own.address, own.length), address))
+  return around.own.some(own => !own.pointToPoint && contains(prefixOf(own.address, own.length), address))
 }
 
 /** No packet can leave for it: this machine has no address of that family. Where it knows none at all, nothing is said. */
@@ -140,7 +145,13 @@ export function absentFamily(endpoint: Endpoint, around: Surroundings): 'no IPv4
 
 export function sameSurroundings(a: Surroundings, b: Surroundings): boolean {
   const text = ({ overlays, own, port, loopback = false }: Surroundings) =>
-    [...overlays.map(formatPrefix), '|', ...own.map(it => `${it.address}/${it.length}`).sort(), port, loopback].join()
+    [
+      ...overlays.map(formatPrefix),
+      '|',
+      ...own.map(it => `${it.address}/${it.length} ${it.pointToPoint ?? false}`).sort(),
+      port,
+      loopback,
+    ].join()
   return text(a) === text(b)
 }
 

@@ -42,6 +42,8 @@ export type Input =
   | ({ readonly kind: 'tunnel' } & TunnelState)
   /** Our own addresses, as they are now: nothing happens where they are as before, unless `moved` says that a route has changed. */
   | { readonly kind: 'network'; readonly surroundings: Surroundings; readonly moved?: boolean }
+  /** Our router has opened a port for us: a peer that looks for us in vain can come through it. */
+  | { readonly kind: 'mapped' }
   /** An OFFER of the peer came: these are its endpoints now, and it looks for us at this moment. `answer`: to an OFFER of ours. */
   | { readonly kind: 'offered'; readonly endpoints: readonly Named[]; readonly answer: boolean }
   /** Whether OFFERs can be sent to the peer at all now. */

@@ -46,6 +46,8 @@ function byBytes(a: string, b: string): number {
 /** @param around our addresses outside of tunnels, and our port */
 export function ownEndpoints(around: Surroundings, learnt: Learnt): NodeRecord['endpoints'] {
   const hosts = around.own
+    // inside of another tunnel: whoever is there, too, reaches us without it
+    .filter(({ address, pointToPoint }) => !pointToPoint || !isPrivate(address))
     .map(({ address }) => address)
     .sort((a, b) => hostOrder(a) - hostOrder(b) || byBytes(a, b))
     .map(host => ({ host, port: around.port }))

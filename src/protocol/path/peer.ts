@@ -79,6 +79,7 @@ export class Peer {
     else if (kind === 'heard') this.#heardFrom(input.endpoint, now)
     else if (kind === 'offered') this.#offered(input.endpoints, input.answer, now)
     else if (kind === 'far') this.#search.far(input.reachable, now)
+    else if (kind === 'mapped') this.#search.tellAgain(now)
     else if (kind === 'doorbell') this.#doorbellWorks(input.works, now)
     else if (kind === 'rung') this.#rung(this.#usage.isAsked(now), now)
     else if (kind === 'pong') this.#pong(input.candidate, input.endpoint, input.rtt, now)

@@ -124,6 +124,11 @@ export class Search {
     if (news && this.hunt.name === 'active' && this.#isMissing) this.offer(true, now)
   }
 
+  /** There is something new to say in an OFFER: while the peer is looked for, it hears it at once. */
+  tellAgain(now: Time): void {
+    if (this.#path.state.name === 'hunting') this.offer(true, now)
+  }
+
   /** A round of OFFERs. @param anew whether a round under way is begun again */
   offer(anew: boolean, now: Time): void {
     const { own, loopback } = this.around

@@ -14,7 +14,7 @@ const key = (byte: number) => publicKeyOf(new Uint8Array(32).fill(byte))
 
 function link(name: string, address: string, more: Partial<LinkAddress> = {}): LinkAddress {
   const family = address.includes(':') ? 6 : 4
-  const plain = { loopback: false, linkLocal: false, multicast: true }
+  const plain = { loopback: false, linkLocal: false, multicast: true, pointToPoint: false }
   return { interface: name, address, length: 24, family, ...plain, ...more }
 }
 
@@ -121,7 +121,8 @@ test('and again when the addresses have changed', async () => {
 test('only from where an answer could come back, and where multicast is possible', async () => {
   const it = await surface(key(1), [
     link('lo', '127.0.0.1', { loopback: true }),
-    link('tun0', '10.8.0.1', { multicast: false }),
+    link('tap0', '10.7.0.1', { multicast: false }),
+    link('tun0', '10.8.0.1', { pointToPoint: true }),
     link('eth0', 'fe80::1', { linkLocal: true }),
     link('eth0', '2001:db8::1'),
   ])

@@ -64,6 +64,7 @@ export class Router {
               family: 4 as const,
               loopback: false,
               linkLocal: false,
+              pointToPoint: false,
               multicast: true,
             })),
           watch: () => ({ close() {} }),

@@ -5,7 +5,7 @@ import { addressOf, formatEndpoint } from '../../../src/base/ip.ts'
 import { refusal, type Source } from '../../../src/protocol/path/candidate.ts'
 import { Candidates } from '../../../src/protocol/path/candidates.ts'
 import { room } from '../../../src/protocol/path/constants.ts'
-import { displaces, kindOf, ranked } from '../../../src/protocol/path/score.ts'
+import { displaces, kindOf, ranked, tier } from '../../../src/protocol/path/score.ts'
 import { around, at } from './run.ts'
 
 const refusals: readonly (readonly [string, string | null])[] = [
@@ -33,6 +33,16 @@ const refusals: readonly (readonly [string, string | null])[] = [
 for (const [endpoint, why] of refusals) {
   test(`${endpoint} is ${why ?? 'a candidate'}`, () => assert.equal(refusal(at(endpoint), around), why))
 }
+
+test('a place on our link ranks first, one inside of another tunnel does not', () => {
+  const rank = (pointToPoint: boolean) => {
+    const here = { ...around, own: [{ address: '10.77.0.5', length: 24, pointToPoint }] }
+    const candidates = new Candidates()
+    const { candidate } = candidates.add('record', 'host', at('10.77.0.9:51820'), here, null)!
+    return tier(candidate, here)
+  }
+  assert.deepEqual([rank(false), rank(true)], [0, 1])
+})
 
 const sources: readonly Source[] = ['file', 'record', 'offer', 'cache', 'lan', 'heard', 'tunnel', 'spray']
 const endpoints = fc.record({

@@ -49,6 +49,20 @@ test('none where there is no way for them, and a whole round once there is', () 
   assert.deepEqual(offers(run), [500, 800, 1_500, 3_500])
 })
 
+test('a port that our router opens meanwhile is told at once, and to nobody who needs not know', () => {
+  const run = reachable()
+    .give({ kind: 'mapped' })
+    .give({ kind: 'cache', endpoints: [at(far)] })
+    .pass(1_800)
+    .give({ kind: 'mapped' })
+    .pass(10 * second)
+  assert.deepEqual(offers(run), [0, 300, 1_000, 1_800, 2_100, 2_800, 4_800])
+  run.answering.set(far, 20)
+  run.give({ kind: 'wanted', urgent: true }).pass(10 * second).log.length = 0
+  run.give({ kind: 'mapped' }).pass(10 * second)
+  assert.deepEqual(offers(run), [])
+})
+
 test('none for a peer that is on our own link only', () => {
   const run = reachable()
     .give({ kind: 'announced', endpoint: at(near) })

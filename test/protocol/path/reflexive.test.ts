@@ -220,6 +220,12 @@ test('what leads nowhere for others is not told: loopback, link-local, overlay',
   ])
 })
 
+test('nor is a private address inside of another tunnel; a public one at the end of a modem is', () => {
+  const own = ['10.77.0.5', '100.64.3.4', '198.51.100.77'].map(address => ({ address, length: 24, pointToPoint: true }))
+  const told = ownEndpoints({ ...around, own }, noneLearnt).map(it => `${it.kind} ${formatEndpoint(it.endpoint)}`)
+  assert.deepEqual(told, ['host 198.51.100.77:51820'])
+})
+
 test('a machine with a hundred addresses tells 16, and what is fixed among them', () => {
   const hosts = Array.from({ length: 100 }, (_, i) => `172.20.${i}.1`)
   const endpoints = own(hosts, { fixed: ['203.0.113.80:443'] })
