@@ -2,7 +2,7 @@
  * How long a running ping (one in 50 ms) stays without replies, from the moment the network works again: after a change of address,
  * a router that restarts with another public address, and a router that forgets its mappings; on the side that sends, and on the side
  * that only answers. Beside `wh`: wireguard-go as a person sets it up, and nebula. RUNS=10 and ONLY=TEXT choose; ALONE=1
- * leaves the others out.
+ * leaves the others out; REST=3 lets 3 s pass between two events instead of 10.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,8 +16,8 @@ import { PlainWireGuard } from './rivals/wireguard.ts'
 const runs = Number(process.env.RUNS ?? 5)
 /** Longer than the slowest is known to need. */
 const patience = 75_000
-/** Between two events: budgets of probes and OFFERs fill up again. With 3 s, single gaps of up to 5 s were seen. */
-const rest = 10_000
+/** Between two events, ms. */
+const rest = Number(process.env.REST ?? 10) * 1_000
 
 type Rover = {
   readonly name: string

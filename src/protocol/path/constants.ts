@@ -27,9 +27,9 @@ export const answerRtts = 3
 /** Candidates a peer may have, by who said so. A record has 16 endpoints at most, an OFFER too. The sum bounds the table: 50. */
 export const room = { file: 4, record: 16, offer: 16, cache: 4, lan: 4, heard: 3, tunnel: 1, spray: 2 } as const
 
-/** Probes to one peer: one full ladder for a full table at once, then one a second. */
+/** Probes to one peer: one full ladder for a full table at once, then what five candidates need who moves every 6 s. */
 export const probeBurst = 32 * ladder.length
-export const probesPerSecond = 1
+export const probesPerSecond = 5
 
 /** Probes because a PING was heard: whoever replays PINGs from invented addresses gets no more out of us. */
 export const heardBurst = 4
@@ -96,13 +96,16 @@ export const unaskedLookUps = 6
  */
 export const offerTimes = [0, 300, 1_000, 3_000] as const
 
-/** OFFERs to one peer: two hunts of them at once, then one hunt in 20 s. A home passes on 10 a second for all of our peers. */
-export const offerBurst = 8
-export const offersPerSecond = 0.2
+/**
+ * OFFERs to one peer: four hunts of them at once, then one in 2 s; who moves every few seconds needs as many. Pauses between hunts keep
+ * a peer that is gone far below that. A home passes on 10 a second for all of our peers.
+ */
+export const offerBurst = 16
+export const offersPerSecond = 0.5
 
-/** OFFERs of the peer that are acted upon. Each may cost 16 ladders, within `probeBurst`. */
-export const offeredBurst = 6
-export const offeredPerSecond = 0.5
+/** OFFERs of the peer that are acted upon: all that an honest one sends. Each may cost 16 ladders, within `probeBurst`. */
+export const offeredBurst = 16
+export const offeredPerSecond = 1
 
 /** Data so recent, ms, means that the path is in use and must be known to live. Counters are read every 5 s: three looks. */
 export const usedFor = 15 * second

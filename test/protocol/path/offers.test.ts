@@ -70,12 +70,12 @@ test('none for a peer that is on our own link only', () => {
   assert.deepEqual(offers(run), [])
 })
 
-test('an hour of hunting somebody asks for: no more than 8 at once, and one in 5 s', () => {
+test('an hour of hunting somebody asks for: no more than 16 at once, and one in 2 s', () => {
   const run = reachable().give({ kind: 'cache', endpoints: [at(far)] })
-  for (let i = 0; i < 360; i++) run.give({ kind: 'wanted', urgent: true }).pass(10 * second)
+  for (let i = 0; i < 1_800; i++) run.give({ kind: 'wanted', urgent: true }).pass(2 * second)
   const times = offers(run)
-  assert.ok(times.length <= 8 + 720, String(times.length))
-  for (let i = 0; i + 9 < times.length; i++) assert.ok(times[i + 9]! - times[i]! >= 5 * second)
+  assert.ok(times.length > 1_700 && times.length <= 16 + 1_800, String(times.length))
+  for (let i = 0; i + 17 < times.length; i++) assert.ok(times[i + 17]! - times[i]! >= 2 * second)
 })
 
 test('the end of a path in use is told at once, not when it is certain', () => {
