@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 process.chdir(join(import.meta.dirname, '..'))
 
 /** What a process or a thread starts with: src/os/program.ts. */
-const entries = ['cli/main', 'cli/index', 'daemon/main', 'drivers/keysearch/worker']
+const entries = ['cli/main', 'cli/index', 'daemon/main', 'drivers/keysearch/worker', 'sim/worker']
 
 /** Packages with a compiled part, which they look for beside themselves. */
 const native = ['pcap', 'koffi', 'classic-level', '@ipshipyard/node-datachannel', 'node-datachannel']

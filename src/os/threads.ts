@@ -19,11 +19,14 @@ export interface Threads {
   ): Thread
 }
 
+/** For what works hard; the little that bin/wh allows the process would have it collect garbage all the time. */
+const resourceLimits = { maxYoungGenerationSizeMb: 64 }
+
 export const systemThreads: Threads = {
   cores: () => availableParallelism(),
 
   start(module, input, on) {
-    const worker = new Worker(entry(module), { workerData: input })
+    const worker = new Worker(entry(module), { workerData: input, resourceLimits })
     let stopped = false
     worker.on('message', message => {
       if (!stopped) on.message(message)

@@ -2,15 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { failureLine } from '../../src/cli/print/sim.ts'
+import { systemThreads } from '../../src/os/threads.ts'
 import { type CampaignOptions, campaign, type Report, replay } from '../../src/sim/campaign.ts'
 import { drawWorld } from '../../src/sim/draw.ts'
 import { worldText } from '../../src/sim/world.ts'
 
 const options: CampaignOptions = {
   ...{ seed: 1, pairs: 120, members: 4, within: 20_000, trouble: false },
-  turn: () => setImmediate(),
 }
 
 const said = ({ failures }: Report) => failures.map(failureLine).join('\n')
@@ -31,6 +30,20 @@ test('they go on after roaming, restarts, sleep and cuts', async () => {
 test('a tenth of all packets lost', async () => {
   const report = await campaign({ ...options, seed: 2_000, pairs: 24, loss: 0.05, within: 40_000 })
   assert.ok(report.ok, said(report))
+})
+
+test('in threads the same comes out, whichever is first', async () => {
+  const few = { ...options, seed: 40, pairs: 20 }
+  assert.deepEqual(await campaign(few, systemThreads), await campaign(few))
+})
+
+test('what is broken off says what was found until then', async () => {
+  const stop = new AbortController()
+  const report = await campaign(
+    { ...options, pairs: 10_000, signal: stop.signal, progress: () => stop.abort() },
+    systemThreads,
+  )
+  assert.equal(report.worlds, 1)
 })
 
 test('the same seed gives the same run, to the packet', async () => {

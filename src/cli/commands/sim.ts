@@ -1,9 +1,9 @@
 /** `wh sim`: pairs of real nodes on an invented internet, in simulated time, against an oracle. */
 
-import { setImmediate } from 'node:timers/promises'
 import { Flags } from '@oclif/core'
 import { exit, Failure } from '../../base/failure.ts'
 import { second } from '../../base/time.ts'
+import { systemThreads } from '../../os/threads.ts'
 import type { CampaignOptions } from '../../sim/campaign.ts'
 import { WhCommand } from '../command.ts'
 import { failureLine, repeatCommand, simTable } from '../print/sim.ts'
@@ -53,12 +53,10 @@ export default class Sim extends WhCommand {
       ...(flags.loss !== undefined && { loss: numberOf('loss', flags.loss, 0, 90) / 100 }),
       ...(flags.delay !== undefined && { delay: numberOf('delay', flags.delay, 0, 2_000) }),
       trouble: flags.trouble,
-      // a macrotask begins when no microtask is left
-      turn: () => setImmediate(),
       signal: stop.signal,
       progress: (pairs, failures) => showProgress(pairs, failures),
     }
-    const report = await campaign(options)
+    const report = await campaign(options, systemThreads)
     clearProgress()
     process.off('SIGINT', onInterrupt)
     const minutes = (performance.now() - began) / (60 * second)
