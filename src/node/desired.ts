@@ -9,6 +9,7 @@ import { overlayPrefix } from '../protocol/identity/address.ts'
 import type { PrivateKey, PublicKey } from '../protocol/identity/key.ts'
 import { createZone, type Zone } from '../protocol/naming/zone.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
+import { keepaliveSeconds } from '../protocol/path/constants.ts'
 
 export type Identity = { readonly privateKey: PrivateKey; readonly publicKey: PublicKey }
 
@@ -32,9 +33,6 @@ export type Desired = {
 
 /** WireGuard's 1500 - 80: outer IPv6 40, UDP 8, header and tag 32. */
 export const mtu = 1420
-
-/** Shorter than the 30 s after which most NATs forget a UDP mapping (RFC 4787 §4.3 asks for 2 minutes, and few obey). */
-const keepaliveSeconds = 25
 
 export function prefixesOf(network: Network): Prefix[] {
   return [...(network.subnet ? [network.subnet] : []), overlayPrefix(network.name)]

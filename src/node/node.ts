@@ -257,7 +257,7 @@ export class Node {
   }
 
   #hold(key: PublicKey, on: boolean): Promise<void> {
-    return this.#change(key, async (name, peer) => {
+    return this.#change(key, 'a keepalive', async (name, peer) => {
       if (on) this.#held.add(key)
       else this.#held.delete(key)
       this.#desired = withPeer(this.#desired, key, this.#known())
@@ -268,7 +268,7 @@ export class Node {
 
   /** Points WireGuard's peer to where it shall point after a change. */
   #point(key: PublicKey, change: () => void): Promise<void> {
-    return this.#change(key, async (name, before) => {
+    return this.#change(key, 'an endpoint', async (name, before) => {
       const { wireguard, os } = this.#parts
       const tried = os.clock.now() - (this.#pointedAt.get(key) ?? this.#startedAt) > attemptTime
       change()
@@ -281,16 +281,17 @@ export class Node {
       // a handshake that rang goes on by itself, and one of the other side may have come just now: both would go with the peer
       const keepQueue = this.discovery.waits(key) || isDoorbell(before.endpoint) || isDoorbell(endpoint)
       await wireguard.setEndpoint(name, { ...peer, endpoint }, tried, os.clock.wall(), { keepQueue })
-      this.#warn('path', null)
-    }).catch(error => this.#warn('path', `cannot set an endpoint: ${(error as Error).message}`))
+    })
   }
 
-  #change(key: PublicKey, work: (name: string, peer: WantedPeer) => Promise<void>): Promise<void> {
+  #change(key: PublicKey, what: string, work: (name: string, peer: WantedPeer) => Promise<void>): Promise<void> {
     return this.#exclusively(async () => {
       const wanted = this.#desired.interface
       const peer = wanted?.peers.find(each => each.key === key)
-      if (!this.#stopped && wanted && peer) await work(wanted.name, peer)
-    })
+      if (this.#stopped || !wanted || !peer) return
+      await work(wanted.name, peer)
+      this.#warn('peer', null)
+    }).catch(error => this.#warn('peer', `cannot set ${what}: ${(error as Error).message}`))
   }
 
   /** Where the file tells others that we are, be it on a member's line or a boot node's. */
@@ -385,7 +386,7 @@ export class Node {
       if (moved) await this.discovery.update(this.#wanted())
       if (!this.#desired.interface) return
       await this.#apply()
-      this.#warnings.delete('refresh')
+      for (const topic of ['refresh', 'peer']) this.#warnings.delete(topic)
     })
   }
 }

@@ -75,9 +75,9 @@ export class Reflector {
     return (second !== undefined && this.#opened.ways.get(second)) || null
   }
 
-  /** What to tell those who ask: IPv4's other address, where both families have one. NATs are seldom in IPv6. */
-  readonly other = (): { port: number; address?: Address } => {
-    const address = this.#sides[4].second ?? this.#sides[6].second
+  /** What to tell those who ask from an address. */
+  readonly other = (asker: Address): { port: number; address?: Address } => {
+    const address = this.#sides[familyOf(asker)].second
     return { port: this.#opened.port, ...(address !== undefined && { address }) }
   }
 

@@ -27,7 +27,7 @@ export type Reflecting = {
   /** From another address, to this one. */
   otherAddress(host: Address): Way | null
   /** For LEASEs. */
-  other(): { readonly port?: number; readonly address?: Address }
+  other(asker: Address): { readonly port?: number; readonly address?: Address }
 }
 
 /** A question that came. */
@@ -112,7 +112,7 @@ export class Responder {
       return
     }
     const lease = this.desk.home(asked.key, asked.from, token, clock.now())
-    const other = this.reflect?.other() ?? {}
+    const other = this.reflect?.other(asked.from.host) ?? {}
     answer({ type: 'lease', transaction, ...lease, observed: asked.from, clock: clock.wall(), other }, asked)
   }
 

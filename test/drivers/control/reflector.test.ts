@@ -49,7 +49,7 @@ const two = ['127.0.0.1', '127.0.0.2']
 
 test('with one address: another port, and what comes there is answered from there', async t => {
   const { reflector, came } = await open(t)
-  const { port, address } = reflector.other()
+  const { port, address } = reflector.other('192.0.2.1')
   assert.equal(address, undefined)
   assert.equal(reflector.otherAddress('192.0.2.1'), null)
   const { socket, next, endpoint } = await asker(t)
@@ -69,21 +69,22 @@ test('with IPv6, too', async t => {
   const { reflector } = await open(t)
   const { next, endpoint } = await asker(t, '::1')
   reflector.otherPort().send(control, endpoint)
-  assert.deepEqual(await next(), { host: '::1', port: reflector.other().port })
+  assert.deepEqual(await next(), { host: '::1', port: reflector.other('2001:db8::9').port })
 })
 
 test('with two addresses: the same port of both, and never the one that was asked', async t => {
   for (const first of two) {
     const other = two.find(each => each !== first)!
     const { reflector } = await open(t, { addresses: two, source: async to => (to.includes(':') ? null : first) })
-    assert.equal(reflector.other().address, other)
-    const { port } = reflector.other()
+    assert.equal(reflector.other('192.0.2.1').address, other)
+    const { port } = reflector.other('192.0.2.1')
     const { socket, next, endpoint } = await asker(t)
     reflector.otherPort().send(control, endpoint)
     assert.deepEqual(await next(), { host: first, port })
     reflector.otherAddress(endpoint.host)!.send(control, endpoint)
     assert.deepEqual(await next(), { host: other, port })
     assert.equal(reflector.otherAddress('2001:db8::9'), null)
+    assert.deepEqual(reflector.other('2001:db8::9'), { port })
     for (const host of two) {
       socket.send(control, { host, port })
       assert.deepEqual(await next(), { host, port })
@@ -93,7 +94,7 @@ test('with two addresses: the same port of both, and never the one that was aske
 
 test('where W leaves from an address that is not one of these, there is no other', async t => {
   const { reflector } = await open(t, { addresses: two, source: async () => '10.0.0.1' })
-  assert.equal(reflector.other().address, undefined)
+  assert.equal(reflector.other('192.0.2.1').address, undefined)
   assert.equal(reflector.otherAddress('192.0.2.1'), null)
 })
 
