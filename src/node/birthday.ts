@@ -34,8 +34,8 @@ export type BirthdaysParts = {
   readonly enabled: () => boolean
   /** `null` where nftables cannot be used. */
   readonly branches: () => Branches | null
-  /** What is known of our own NAT, for IPv4. */
-  readonly own: () => Side & { readonly step: Step }
+  /** What is known of our own NAT, for IPv4. `port`: one that it gave to W. */
+  readonly own: () => Side & { readonly step: Step; readonly port?: number }
   readonly surroundings: () => Surroundings
   /** A node outside that tells where it sees a branch: a home, a boot node. */
   readonly reflector: () => { readonly key: PublicKey; readonly endpoint: Endpoint } | null
@@ -91,7 +91,7 @@ export class Birthdays {
     if (this.#stopped || !enabled()) return
     const contact = this.#contact(key)
     const target = this.#targetOf(contact, body)
-    const { step, ...side } = own()
+    const { step, port: _port, ...side } = own()
     if (spray && this.#allows(spray, body)) this.#input(contact, { kind: 'sprayed', own: side, spray })
     this.#input(contact, {
       ...{ kind: 'crossed', own: side, peer: sideOf(body, target), target },
@@ -234,7 +234,7 @@ export class Birthdays {
     const generation = ++contact.generation
     const isOver = () => this.#stopped || generation !== contact.generation
     contact.target = target
-    const { step, address } = own()
+    const { step, address, port } = own()
     const seer = step.kind === 'regular' ? reflector() : null
     const missing = count - contact.open.size
     let opened: Branch[]
@@ -262,7 +262,8 @@ export class Birthdays {
     const pong = await sight
     probe?.close()
     if (isOver()) return
-    const base = pong?.observed.port ?? ('last' in step ? step.last : undefined)
+    // before it is known how the NAT chooses, it may well be a counter
+    const base = pong?.observed.port ?? ('last' in step ? step.last : port)
     contact.spray = {
       host: pong?.observed.host ?? address!,
       ...(base !== undefined && { base }),

@@ -66,7 +66,7 @@ export class OwnNetwork {
       ...{ clock, log, channel, known: parts.lifetimes, learnt: changed },
       branches: () => port()?.branches ?? null,
       home: () => reflectors().find(({ endpoint }) => familyOf(endpoint.host) === 4) ?? null,
-      address: () => this.#outside(),
+      address: () => this.#outside()?.host ?? null,
     })
     this.#netcheck = new Netcheck({
       ...{ clock, log, channel, random: os.random, port, reflectors, changed },
@@ -108,9 +108,13 @@ export class OwnNetwork {
   }
 
   /** Our side of a birthday: IPv4 only. */
-  side(): Side & { readonly step: Step } {
+  side(): Side & { readonly step: Step; readonly port?: number } {
     const { nat, filtering = 'unknown', keepsPort = false } = this.content()
-    return { nat, filtering, keepsPort, address: this.#outside(), step: this.#netcheck.facts().step }
+    const outside = this.#outside()
+    return {
+      ...{ nat, filtering, keepsPort, address: outside?.host ?? null, step: this.#netcheck.facts().step },
+      ...(outside && { port: outside.port }),
+    }
   }
 
   /** Seconds between packets that keep a mapping of ours. */
@@ -171,11 +175,11 @@ export class OwnNetwork {
     })
   }
 
-  /** Our IPv4 address outside of the NAT. */
-  #outside(): Address | null {
+  /** Our IPv4 address outside of the NAT, with one of W's ports there. */
+  #outside(): Endpoint | null {
     const { endpoints } = this.#parts.self.content()
     const seen = endpoints.find(({ kind, endpoint }) => kind === 'reflexive' && familyOf(endpoint.host) === 4)
-    return seen?.endpoint.host ?? null
+    return seen?.endpoint ?? null
   }
 
   #lifetimeReport(): Report['lifetime'] {

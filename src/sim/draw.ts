@@ -22,7 +22,7 @@ import type {
 
 export type WorldOptions = {
   readonly members: number
-  /** Part of the packets that each link loses, 0 to 1; absent: some, in some worlds. */
+  /** Part of the packets that get lost between two homes, 0 to 1, in each direction; absent: some, in some worlds. */
   readonly loss?: number
   /** One way between a home and the internet, ms; absent: all sorts. */
   readonly delay?: Time
@@ -66,7 +66,7 @@ class Draw {
     this.random = new Simulation(seed)
     this.options = options
     // most networks lose little, and some a lot
-    this.loss = options.loss ?? (this.#chance(0.8) ? 0 : this.random.int(1, 6) / 200)
+    this.loss = this.#chance(0.8) ? 0 : this.random.int(1, 6) / 200
   }
 
   #chance(part: number): boolean {
@@ -77,8 +77,15 @@ class Draw {
     return from[this.random.int(0, from.length)]!
   }
 
-  link(delay: Time): LinkSpec {
-    return { delay, jitter: this.#chance(0.3) ? Math.ceil(delay / 4) : 0, loss: this.loss }
+  link(delay: Time, at: Place): LinkSpec {
+    return { delay, jitter: this.#chance(0.3) ? Math.ceil(delay / 4) : 0, loss: this.#lossOf(at) }
+  }
+
+  /** Between two homes there are two links to the internet. */
+  #lossOf(at: Place): number {
+    const { loss } = this.options
+    if (loss === undefined) return this.loss
+    return at === 'internet' ? 1 - Math.sqrt(1 - loss) : 0
   }
 
   /** To the internet, ms: a city, a country, a continent, and now and then a satellite. */
@@ -123,7 +130,7 @@ class Draw {
       ...(six && { inside6: `2001:db8:${number.toString(16)}:` }),
       firewall6: this.#chance(0.8),
       blocked: !provider && this.#chance(0.03),
-      link: this.link(this.#far()),
+      link: this.link(this.#far(), at),
     }
     this.routers.push(router)
     return router
@@ -167,7 +174,7 @@ class Draw {
       tap: closed && this.#chance(0.4),
       branches: this.#chance(0.9),
       clockAhead: this.#chance(0.1) ? this.random.int(-6 * 3_600, 6 * 3_600) * second : 0,
-      link: this.link(at === 'internet' ? this.#far() : 1),
+      link: this.link(at === 'internet' ? this.#far() : 1, at),
     }
     this.hosts.push(host)
     return host

@@ -111,7 +111,7 @@ function* overIpv4(world: World, a: HostSpec, b: HostSpec): Generator<Means> {
   if (a.ipv4 === undefined || b.ipv4 === undefined) return
   const [above, beyond] = [routersOf(world, a), routersOf(world, b)]
   // where no word comes in from the internet, they have only announcements on the link, which go through no firewall
-  const deaf = above.some(({ blocked }) => blocked) && (a.closed || b.closed)
+  const deaf = above.some(it => it.blocked || isNarrow(it)) && (a.closed || b.closed)
   if (onOneLink(a, b)) yield deaf ? 'unclear' : 'inside'
   if ([...above, ...beyond].some(({ blocked }) => blocked)) return
   // one of them stands in a network that is around the other one's
@@ -136,15 +136,21 @@ function sideOf(host: HostSpec, routers: readonly RouterSpec[]): Side {
 }
 
 function meeting(a: Side, b: Side): Means {
-  if (!a.fixed && !b.fixed) return Math.min(a.filter, b.filter) < 2 ? 'unclear' : 'none'
+  // a counter's next port is near the last one, and may be met by accident
+  const hopeless = [a, b].some(isCounted) ? 'unclear' : 'none'
+  if (!a.fixed && !b.fixed) return Math.min(a.filter, b.filter) < 2 ? 'unclear' : hopeless
   if (a.fixed && b.fixed) return Math.min(a.filter, b.filter) === 0 ? 'open' : 'punch'
   const [easy, hard] = a.fixed ? [a, b] : [b, a]
   if (easy.filter < 2) return easy.filter === 0 ? 'open' : 'punch'
-  return hard.host.branches ? 'birthday' : 'none'
+  return hard.host.branches ? 'birthday' : hopeless
 }
+
+const isCounted = ({ routers }: Side) => routers.some(({ nat }) => nat.allocation.kind === 'sequential')
+
+const isNarrow = ({ nat }: RouterSpec) => nat.mapping !== 'endpoint-independent' && nat.maxMappings < mappingsOfHard
 
 /** Its birthdays, or those of who shares its routers, may fill a table, and then nobody there gets anywhere. */
 function isTight({ fixed, routers }: Side): boolean {
-  if (!fixed) return routers.some(({ nat }) => nat.maxMappings < mappingsOfHard)
+  if (!fixed) return routers.some(isNarrow)
   return routers.some(({ nat }) => nat.mapping !== 'endpoint-independent' && nat.maxMappings < mappingsOfEasy)
 }

@@ -31,7 +31,12 @@ const hardView: Side = {
 const overlays = [{ address: '10.0.42.0', length: 24, family: 4 }] as const
 
 /** A hard node, an easy one, and a public one that both ask; OFFERs go straight from one to the other, after a while. */
-function world(seed: number, hardPorts: (draw: (least: number, most: number) => number) => () => number, step: Step) {
+function world(
+  seed: number,
+  hardPorts: (draw: (least: number, most: number) => number) => () => number,
+  step: Step,
+  port?: number,
+) {
   const net = new NatNet(seed)
   const { simulation } = net
   const nodes = new Map<PublicKey, Node>()
@@ -61,7 +66,7 @@ function world(seed: number, hardPorts: (draw: (least: number, most: number) => 
         log: createLogger((_, line) => log.push(line)),
         enabled: () => it.enabled,
         branches: () => host.branches,
-        own: () => ({ ...side, step }),
+        own: () => ({ ...side, step, ...(port !== undefined && { port }) }),
         surroundings: () => ({ overlays, own: [], port: 51_820 }),
         reflector: () => helper,
         direct: () => it.direct,
@@ -145,6 +150,18 @@ test('a counter: one reflector tells where it is now, 16 branches do, and few pr
   assert.ok(easy.birthdays.view(hard.host.key)!.probes <= 20)
   await stop()
   assert.deepEqual([hard.host.open, hard.host.bound], [0, []])
+})
+
+test('a counter that nobody knows yet to be one: the ports beside the one that was seen are among the first', async () => {
+  let port = 20_100
+  const { net, hard, easy, cross, stop } = world(5, () => () => (port += 2), unknown, 20_000)
+  cross()
+  await net.run(20 * second, () => hard.direct && easy.direct)
+  assert.ok(hard.direct && easy.direct)
+  assert.equal(hard.birthdays.view(easy.host.key)?.sockets, 256)
+  // every third probe goes there, to either side in turns
+  assert.ok(easy.birthdays.view(hard.host.key)!.probes <= 700)
+  await stop()
 })
 
 test('no reflector answers: the last port that is known has to do', async () => {

@@ -25,7 +25,8 @@ export default class Sim extends WhCommand {
     pairs: Flags.string({ description: 'how many pairs, in worlds of several (200 if nothing says)' }),
     members: Flags.string({ description: 'nodes in a world (4 if nothing says)' }),
     loss: Flags.string({
-      description: 'percent of the packets that each link loses (some in some worlds if nothing says)',
+      description:
+        'percent of the packets lost between two homes, in each direction (a few in some worlds if nothing says)',
     }),
     delay: Flags.string({
       description: 'milliseconds one way between a home and the internet (all sorts if nothing says)',
