@@ -159,8 +159,8 @@ test('a counter that nobody knows yet to be one: the ports beside the one that w
   await net.run(20 * second, () => hard.direct && easy.direct)
   assert.ok(hard.direct && easy.direct)
   assert.equal(hard.birthdays.view(easy.host.key)?.sockets, 256)
-  // every third probe goes there, to either side in turns
-  assert.ok(easy.birthdays.view(hard.host.key)!.probes <= 700)
+  // every third probe goes there, to either side in turns: the 51st behind it is the 306th at most
+  assert.ok(easy.birthdays.view(hard.host.key)!.probes <= 310)
   await stop()
 })
 
