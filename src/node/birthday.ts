@@ -104,8 +104,14 @@ export class Birthdays {
   heard(key: PublicKey, from: Endpoint, via: Way | undefined): boolean {
     const contact = this.#contacts.get(key)
     if (contact && !via) this.#input(contact, { kind: 'heard', endpoint: from })
-    if (!contact || !via || ![...contact.open].some(each => each === via)) return false
-    if (sameEndpoint(from, contact.target ?? undefined)) void this.#met(contact, via)
+    const found = via && this.#branch(via)
+    if (!found) return false
+    if (contact && sameEndpoint(from, contact.target ?? undefined)) {
+      // two members behind one address, and a NAT that looks at addresses only: it may have been opened for the other one
+      found.owner.open.delete(found.branch)
+      contact.open.add(found.branch)
+      void this.#met(contact, found.branch)
+    }
     return true
   }
 
@@ -115,7 +121,7 @@ export class Birthdays {
     if (contact) this.#input(contact, { kind: 'path', direct })
   }
 
-  /** Nobody uses the path any more, and nobody looks for one: what was bound for it is closed. */
+  /** Nobody here uses the path any more, and nobody looks for one: what was bound for it is closed. */
   released(key: PublicKey): void {
     const contact = this.#contacts.get(key)
     if (contact) this.#input(contact, { kind: 'released' })
@@ -123,8 +129,10 @@ export class Birthdays {
 
   /** It is no member any more. */
   forget(key: PublicKey): void {
-    this.released(key)
-    this.#contacts.get(key)?.timer?.cancel()
+    const contact = this.#contacts.get(key)
+    if (!contact) return
+    this.#input(contact, { kind: 'forgotten' })
+    contact.timer?.cancel()
     this.#contacts.delete(key)
   }
 
@@ -171,7 +179,10 @@ export class Birthdays {
       return kind !== 'host' || !isPrivate(endpoint.host)
     })
     const same = good.find(({ endpoint }) => sameEndpoint(endpoint, bound?.endpoint))
-    return (same ?? good.find(({ kind }) => kind === 'reflexive') ?? good[0])?.endpoint ?? null
+    const seen = good.filter(({ kind }) => kind === 'reflexive')
+    // a member in the provider's network saw it in there, and we may be outside
+    const outside = seen.find(({ endpoint }) => !isPrivate(endpoint.host))
+    return (same ?? outside ?? seen[0] ?? good[0])?.endpoint ?? null
   }
 
   /** A member chooses where our probes go: to where it says that it is, and not into our own machine or our tunnels. */
@@ -291,13 +302,19 @@ export class Birthdays {
     if (pong && pong.sameNetwork !== false) await this.#met(contact, branch)
   }
 
+  #branch(way: Way): { owner: Contact; branch: Branch } | null {
+    for (const owner of this.#contacts.values()) {
+      for (const branch of owner.open) if (branch === way) return { owner, branch }
+    }
+    return null
+  }
+
   /** A branch has heard the member. */
-  async #met(contact: Contact, way: Way): Promise<void> {
+  async #met(contact: Contact, branch: Branch): Promise<void> {
     const { channel, log, called, hit } = this.#parts
     const { key, target } = contact
-    const branch = [...contact.open].find(each => each === way)
     const all = this.#parts.branches()
-    if (!branch || !all || !target || contact.bound || this.#stopped) return
+    if (!contact.open.has(branch) || !all || !target || contact.bound || this.#stopped) return
     const bound = { endpoint: target, branch }
     contact.open.delete(branch)
     contact.bound = bound

@@ -147,7 +147,7 @@ function meeting(a: Side, b: Side): Means {
 
 const isCounted = ({ routers }: Side) => routers.some(({ nat }) => nat.allocation.kind === 'sequential')
 
-const isNarrow = ({ nat }: RouterSpec) => nat.mapping !== 'endpoint-independent' && nat.maxMappings < mappingsOfHard
+const isNarrow = ({ nat }: RouterSpec) => nat.maxMappings < mappingsOfHard
 
 /** Its birthdays, or those of who shares its routers, may fill a table, and then nobody there gets anywhere. */
 function isTight({ fixed, routers }: Side): boolean {

@@ -298,7 +298,7 @@ test('a PING of the member from another endpoint, or of another member, or at no
   const branch = hard.host.branchesMade[77]!
   // such a PING may be a replay: it has the right key, and any source
   assert.equal(hard.birthdays.heard(easy.host.key, { host: '203.0.113.1', port: 4_444 }, branch), true)
-  assert.equal(hard.birthdays.heard(helper.key, easy.host.endpoint, branch), false)
+  assert.equal(hard.birthdays.heard(helper.key, easy.host.endpoint, branch), true)
   assert.equal(hard.birthdays.heard(easy.host.key, easy.host.endpoint, { send() {} }), false)
   assert.equal(hard.birthdays.heard(easy.host.key, easy.host.endpoint, undefined), false)
   await net.run(10)
@@ -311,6 +311,27 @@ test('a PING of the member from another endpoint, or of another member, or at no
   await net.run(3_100)
   assert.deepEqual([hard.host.open, hard.host.bound], [0, []])
   await stop()
+})
+
+test('two members behind one address, and a NAT that lets in all that comes from there: a branch serves whom it hears', async () => {
+  const { net, hard, easy, node, stop } = world(17, random, unknown)
+  const address = '203.0.113.7'
+  const side = {
+    nat: 'endpoint-independent',
+    filtering: 'address-and-port-dependent',
+    keepsPort: true,
+    address,
+  } as const
+  const other = node(7, side, { address, hard: false })
+  for (const it of [easy, other]) hard.birthdays.offered(it.host.key, it.body)
+  await net.run(400)
+  assert.equal(hard.host.open, 512)
+  // one of those that were opened for the first
+  const branch = hard.host.branchesMade[77]!
+  assert.equal(hard.birthdays.heard(other.host.key, other.host.endpoint, branch), true)
+  await net.run(10)
+  assert.deepEqual([hard.host.open, hard.host.bound], [256, ['203.0.113.7:51820']])
+  await Promise.all([other.birthdays.stop(), stop()])
 })
 
 test('a member cannot aim our probes into our own machine or network', async () => {

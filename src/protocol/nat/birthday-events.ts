@@ -33,8 +33,10 @@ export type Input =
   | { readonly kind: 'path'; readonly direct: boolean }
   /** Our network is another one. */
   | { readonly kind: 'moved' }
-  /** The path is given up, and what was bound for it. */
+  /** Nobody here uses the path any more, or looks for one. */
   | { readonly kind: 'released' }
+  /** It is no member any more, or this node stops. */
+  | { readonly kind: 'forgotten' }
   | { readonly kind: 'timer' }
 
 export type Output =

@@ -155,12 +155,15 @@ export class Birthday {
         this.#path(input.direct, now)
         break
       case 'moved':
+      case 'forgotten':
         this.#outcomes.clear()
         this.#crossing = null
         this.#unbind()
-        this.#end('our network has changed', now)
+        this.#end(input.kind === 'moved' ? 'our network has changed' : 'the peer was given up', now)
         break
       case 'released':
+        // it may be the peer who looks for us; and what is under way ends by itself
+        if (state.name !== 'rest' && state.name !== 'met') break
         this.#unbind()
         this.#end('the path was given up', now)
         break

@@ -228,6 +228,24 @@ test('after a success it begins at once, when what was bound is given up', () =>
   assert.deepEqual(couple.opened, [256, 256])
 })
 
+test('nobody on the hard side looks for the peer any more: its branches wait for the peer all the same', () => {
+  const couple = new Couple(1, linux)
+  couple.cross()
+  couple.run(500)
+  assert.deepEqual(couple.opened, [256])
+  assert.deepEqual(couple.give(couple.hard, { kind: 'released' }), [])
+  couple.run(20 * second, () => couple.met)
+  assert.ok(couple.met)
+})
+
+test('the peer is no member any more: all is closed at once', () => {
+  const couple = new Couple(1, linux)
+  couple.cross()
+  couple.run(500)
+  const outputs = couple.give(couple.hard, { kind: 'forgotten' })
+  assert.deepEqual(outputs, [{ kind: 'close', bound: false }, { kind: 'done' }])
+})
+
 test('what is bound gets 0.4 s to work again before it is given up for a new one', () => {
   const couple = new Couple(1, linux)
   couple.cross()
