@@ -136,9 +136,9 @@ export class Birthdays {
     this.#contacts.delete(key)
   }
 
-  /** Our addresses, or those of our NAT, are others now. */
-  moved(): void {
-    for (const contact of this.#contacts.values()) this.#input(contact, { kind: 'moved' })
+  /** Our addresses, or those of our NAT, are others now. @param slept perhaps: what is bound may still work */
+  moved(slept: boolean): void {
+    for (const contact of this.#contacts.values()) this.#input(contact, { kind: slept ? 'slept' : 'moved' })
   }
 
   /** W's packets to it leave from a branch: what is seen of us there is the branch's mapping, and says nothing of W's. */

@@ -27,8 +27,10 @@ export type ContactsParts = {
   readonly park: (key: PublicKey) => void
   /** WireGuard's keepalive for the peer, on or off. */
   readonly hold: (key: PublicKey, on: boolean) => void
+  /** Has WireGuard begin a session with the peer. */
+  readonly shake: (key: PublicKey) => void
   /** The state of a path has changed. */
-  readonly told: (key: PublicKey, state: 'idle' | 'hunting' | 'direct') => void
+  readonly told: (key: PublicKey, state: 'idle' | 'hunting' | 'direct', proof?: 'pong' | 'tunnel') => void
   /** Tells the member where we are, through others. */
   readonly offer: (key: PublicKey) => void
   /** Looks for a record; `learnt` or `noRecord` is called in the end. */
@@ -189,7 +191,7 @@ export class Contacts {
     for (const output of outputs) {
       switch (output.kind) {
         case 'probe':
-          void this.#probe(key, output.endpoint, output.candidate)
+          void this.#probe(key, output)
           break
         case 'use':
           this.#parts.log.info('path', {
@@ -201,6 +203,9 @@ export class Contacts {
           break
         case 'park':
           this.#parts.park(key)
+          break
+        case 'shake':
+          this.#parts.shake(key)
           break
         case 'hold':
           contact.held = output.on
@@ -221,7 +226,7 @@ export class Contacts {
         case 'tell':
           contact.last = output.state === 'idle' ? (output.endpoint ?? null) : null
           contact.endpoint = output.state === 'direct' ? (output.endpoint ?? null) : null
-          this.#parts.told(key, output.state)
+          this.#parts.told(key, output.state, output.proof)
           if (contact.endpoint) for (const done of contact.waiting) done()
           break
       }
@@ -232,12 +237,10 @@ export class Contacts {
     for (const key of this.#hunts.next()) this.input(key, { kind: 'granted' })
   }
 
-  async #probe(key: PublicKey, endpoint: Endpoint, candidate: number): Promise<void> {
+  async #probe(key: PublicKey, { endpoint, candidate, inUse }: Output & { kind: 'probe' }): Promise<void> {
     const pong = await this.#parts.channel.ping(key, endpoint, {
-      candidate,
-      ofNetwork: true,
-      sendTimes: once,
-      timeout: probeWait,
+      ...{ candidate, ofNetwork: true, sendTimes: once, timeout: probeWait },
+      ...(inUse && { inUse }),
     })
     // the same key in another network of that machine: another tunnel
     if (!pong || pong.sameNetwork === false) return

@@ -92,8 +92,8 @@ export class Discovery {
       ...{ os, network, namespace, workbit, desk, exempt: trusted, privateKey: identity.privateKey },
       port: { send: (bytes, to) => this.#port.send(bytes, to) },
       answerFind: async id => this.#archive.at(id) ?? (await this.#dht.local(id)),
-      onPing: (key, from, via) => {
-        if (!this.#traversal.heard(key, from, via)) this.#contacts.input(key, { kind: 'heard', endpoint: from })
+      onPing: (key, endpoint, via, inUse = false) => {
+        if (!this.#traversal.heard(key, endpoint, via)) this.#contacts.input(key, { kind: 'heard', endpoint, inUse })
       },
       onRecord: (key, value) => this.#archive.received(key, value),
       onOffer: (key, offer, from) => {
@@ -163,8 +163,8 @@ export class Discovery {
     this.#contacts = new Contacts(
       {
         ...{ clock, random: os.random, log, channel, answered, called: parts.called },
-        ...{ park: parts.park, hold: parts.hold, offer: key => this.#traversal.offer(key) },
-        told: (key, state) => this.#traversal.told(key, state),
+        ...{ park: parts.park, hold: parts.hold, shake: parts.shake, offer: key => this.#traversal.offer(key) },
+        told: (...it) => this.#traversal.told(...it),
         use: async (key, endpoint, because) => {
           await parts.use(key, endpoint, because)
           this.#parking.pointed(key, endpoint)
@@ -247,7 +247,7 @@ export class Discovery {
     this.#traversal.start()
     this.#ownNetwork.start()
     this.#watches.push(os.links.watch(() => this.#networkChanged()))
-    this.#watches.push(os.sleep.watch(() => this.#moved('this machine has slept')))
+    this.#watches.push(os.sleep.watch(() => this.#moved('this machine has slept', true)))
     this.#poll(0)
     this.#dht.start()
   }
@@ -318,10 +318,10 @@ export class Discovery {
   }
 
   /** Whoever hears us from where we are now looks for us there. */
-  #moved(why: string): void {
+  #moved(why: string, slept = false): void {
     if (this.#stopped) return
     this.#parts.log.info(why)
-    this.#traversal.moved()
+    this.#traversal.moved(slept)
     this.#ownNetwork.moved()
     this.#contacts.inputAll({ kind: 'network', surroundings: this.#self.surroundings(), moved: true })
     this.#boots.again()

@@ -41,6 +41,8 @@ const leastPause = 15 * second
 /** After a refusal or silence; doubled each time. */
 const firstPause = 1 * minute
 const longestPause = 1 * hour
+/** The same while a path is looked for. */
+const seekAgain = 10 * second
 /** A mapping that was not made to last longer in time is asked for again at half of what is left. */
 const leastRetry = 5 * second
 /** How long the end may take. */
@@ -97,6 +99,14 @@ export class Mapping {
     if (this.#mapped && !this.#parts.mapper.isHere(this.#mapped.mapped)) this.#drop()
     this.#closeEars()
     this.#begin(true)
+  }
+
+  /** A path is looked for: a router that said no a while ago may have changed its mind, and a firewall of ours may keep it from telling. */
+  seek(): void {
+    const { clock } = this.#parts
+    if (!this.#wanted || this.#mapped || this.#asking || clock.now() - (this.#outcome?.at ?? 0) < seekAgain) return
+    this.#timer?.cancel()
+    void this.#ask(false)
   }
 
   /** Removes the mapping, if the router says so in time. */

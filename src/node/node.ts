@@ -111,6 +111,7 @@ export class Node {
       use: (key, endpoint, because) => this.#use(key, endpoint, because),
       park: key => void this.#park(key),
       hold: (key, on) => void this.#hold(key, on),
+      shake: key => void this.#shake(key),
       tunnels: async () =>
         this.#desired.interface ? this.#awake(await parts.wireguard.peers(choices.interfaceName)) : [],
       warn,
@@ -264,6 +265,11 @@ export class Node {
       const { keepalive } = this.#desired.interface!.peers.find(each => each.key === key)!
       if (keepalive !== peer.keepalive) await this.#parts.wireguard.setKeepalive(name, key, keepalive)
     })
+  }
+
+  #shake(key: PublicKey): Promise<void> {
+    const { wireguard } = this.#parts
+    return this.#change(key, 'a keepalive', (name, { keepalive }) => wireguard.shake(name, key, keepalive))
   }
 
   /** Points WireGuard's peer to where it shall point after a change. */

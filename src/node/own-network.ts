@@ -126,6 +126,11 @@ export class OwnNetwork {
     return this.#lifetime.all()
   }
 
+  /** Paths are looked for, and a port of the router's may be what they need. */
+  seek(): void {
+    this.#mapping?.seek()
+  }
+
   /** All about it, asked afresh. */
   check(): Promise<Report> {
     return this.#netcheck.check()

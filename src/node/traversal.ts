@@ -139,6 +139,7 @@ export class Traversal {
 
   /** A path machine asks for its member to be told. */
   offer(key: PublicKey): void {
+    this.#parts.ownNetwork.seek()
     void this.#offers.send(key)
   }
 
@@ -160,8 +161,9 @@ export class Traversal {
   }
 
   /** What became of the path to a member. */
-  told(key: PublicKey, state: 'idle' | 'hunting' | 'direct'): void {
-    this.#birthdays.path(key, state === 'direct')
+  told(key: PublicKey, state: 'idle' | 'hunting' | 'direct', proof?: 'pong' | 'tunnel'): void {
+    // that a session seems alive is no reason to stop: who has birthdays has PONGs
+    this.#birthdays.path(key, state === 'direct' && proof === 'pong')
     if (state === 'idle') this.#birthdays.released(key)
   }
 
@@ -185,11 +187,11 @@ export class Traversal {
     return this.#offers.called(key)
   }
 
-  /** Our addresses, or those of our NAT, are others. */
-  moved(): void {
+  /** Our addresses, or those of our NAT, are others. @param slept they may as well be the same */
+  moved(slept: boolean): void {
     this.#offers.moved()
     this.#homes.input({ kind: 'moved' })
-    this.#birthdays.moved()
+    this.#birthdays.moved(slept)
   }
 
   /** It is no member any more: what was opened for it is closed. */

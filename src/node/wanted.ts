@@ -49,6 +49,8 @@ export type DiscoveryParts = {
   readonly park: (key: PublicKey) => void
   /** Its keepalive, on while somebody talks to it. */
   readonly hold: (key: PublicKey, on: boolean) => void
+  /** Has WireGuard begin a session with it. */
+  readonly shake: (key: PublicKey) => void
   /** What WireGuard says of its peers now. */
   readonly tunnels: () => Promise<readonly ActualPeer[]>
   /** Opens other ports from which this node answers, once others can reach it; absent: it has none. */

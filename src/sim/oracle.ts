@@ -30,6 +30,8 @@ export type Means = (typeof meansInOrder)[number]
 
 type Side = {
   readonly fixed: boolean
+  /** But for the ports that routers keep as long as nobody else has them. */
+  readonly kept: boolean
   readonly filter: 0 | 1 | 2
   readonly host: HostSpec
   readonly routers: readonly RouterSpec[]
@@ -43,8 +45,9 @@ const mappingsOfHard = atOnce * 256 + reserve
 const mappingsOfEasy = atOnce * 1_000 + reserve
 
 /** The world as it is at a time: hosts where they went, routers as they started last. */
-export function worldAt(world: World, time: Time): World {
+export function worldAt(world: World, time: Time): World & { readonly moved: boolean } {
   let { hosts, routers } = world
+  const moved = world.happenings.some(it => it.at <= time && (it.kind === 'roam' || it.kind === 'restart'))
   for (const it of world.happenings) {
     if (it.at > time) continue
     if (it.kind === 'roam') {
@@ -57,7 +60,7 @@ export function worldAt(world: World, time: Time): World {
       routers = routers.map(router => (router.name === it.router ? { ...router, outside: it.outside } : router))
     }
   }
-  return { ...world, hosts, routers }
+  return { ...world, hosts, routers, moved }
 }
 
 const addresses = ({ ipv4, ipv6 }: { ipv4?: Address; ipv6?: Address }) => ({
@@ -66,7 +69,7 @@ const addresses = ({ ipv4, ipv6 }: { ipv4?: Address; ipv6?: Address }) => ({
 })
 
 /** The best means for a pair of hosts. */
-export function meansOf(world: World, a: string, b: string): Means {
+export function meansOf(world: World & { readonly moved?: boolean }, a: string, b: string): Means {
   const [one, other] = [hostOf(world, a), hostOf(world, b)]
   const found = [overIpv6(world, one, other), ...overIpv4(world, one, other)]
   return meansInOrder.find(means => found.includes(means)) ?? 'none'
@@ -107,7 +110,7 @@ function overIpv6(world: World, a: HostSpec, b: HostSpec): Means {
   return closed.every(Boolean) ? 'punch' : 'open'
 }
 
-function* overIpv4(world: World, a: HostSpec, b: HostSpec): Generator<Means> {
+function* overIpv4(world: World & { readonly moved?: boolean }, a: HostSpec, b: HostSpec): Generator<Means> {
   if (a.ipv4 === undefined || b.ipv4 === undefined) return
   const [above, beyond] = [routersOf(world, a), routersOf(world, b)]
   // where no word comes in from the internet, they have only announcements on the link, which go through no firewall
@@ -122,17 +125,18 @@ function* overIpv4(world: World, a: HostSpec, b: HostSpec): Generator<Means> {
   if (together && !shared.nat.hairpin) return
   const sides = [sideOf(a, above), sideOf(b, beyond)] as const
   const found = meeting(...sides)
-  const means = found !== 'none' && sides.some(isTight) ? 'unclear' : found
+  // who comes back from elsewhere may find his own port taken, by himself
+  const doubtful = sides.some(side => isTight(side) || (world.moved && side.kept))
+  const means = found !== 'none' && doubtful ? 'unclear' : found
   yield together && (means === 'open' || means === 'punch') ? 'hairpin' : means
 }
 
 function sideOf(host: HostSpec, routers: readonly RouterSpec[]): Side {
   const filters = { 'endpoint-independent': 0, 'address-dependent': 1, 'address-and-port-dependent': 2 } as const
   const filter = Math.max(ownFilter(host), ...routers.map(({ nat }) => filters[nat.filtering]))
-  const fixed = routers.every(
-    ({ nat }) => nat.mapping === 'endpoint-independent' || nat.allocation.kind === 'preserving',
-  )
-  return { fixed, filter: filter as Side['filter'], host, routers }
+  const isFixed = ({ nat }: RouterSpec) => nat.mapping === 'endpoint-independent'
+  const fixed = routers.every(it => isFixed(it) || it.nat.allocation.kind === 'preserving')
+  return { fixed, kept: fixed && !routers.every(isFixed), filter: filter as Side['filter'], host, routers }
 }
 
 function meeting(a: Side, b: Side): Means {

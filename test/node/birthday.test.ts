@@ -283,7 +283,7 @@ test('our network changes while branches are open, and while one is bound: all i
     if (seed === 10) await net.run(600)
     else await net.run(20 * second, () => hard.direct && easy.direct)
     assert.equal(hard.host.open, seed === 10 ? 256 : 1)
-    hard.birthdays.moved()
+    hard.birthdays.moved(false)
     await net.run(1)
     assert.deepEqual([hard.host.open, hard.host.bound], [0, []])
     await stop()

@@ -287,6 +287,7 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
     async use() {},
     park() {},
     hold() {},
+    shake() {},
     tunnels: async () => [],
     warn() {},
     called: key => key,

@@ -109,6 +109,28 @@ test('a router that has none is asked with growing pauses, and said in the repor
   )
 })
 
+test('while a path is looked for, a router that has none is asked every 10 s; one that has is not', async () => {
+  const { router, mapping, run } = world()
+  router.speaks.clear()
+  mapping.set({ port, needed: true })
+  await run(2 * second)
+  assert.equal(mapping.report().state, 'none')
+  router.seen.length = 0
+  mapping.seek()
+  await run(1 * second)
+  assert.equal(router.seen.length, 0, 'it has only just said so')
+  router.speaks = new Set(['pcp'])
+  await run(10 * second)
+  mapping.seek()
+  await run(5 * second, () => mapping.endpoints().length > 0)
+  assert.equal(mapping.endpoints().length, 1)
+  await run(20 * second)
+  router.seen.length = 0
+  mapping.seek()
+  await run(2 * second)
+  assert.equal(router.seen.length, 0)
+})
+
 test('a lease that cannot be renewed is told until it ends, and no longer; then the router is asked again', async () => {
   const { router, simulation, mapping, run, told } = world()
   mapping.set({ port, needed: true })

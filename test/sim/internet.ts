@@ -118,6 +118,7 @@ export class SimNode {
       use: async (key, endpoint) => void this.peers.set(key, endpoint),
       park() {},
       hold() {},
+      shake() {},
       tunnels: async () => this.#tunnels(),
       warn: (topic, message) =>
         void (message === null ? this.warnings.delete(topic) : this.warnings.set(topic, message)),

@@ -33,8 +33,8 @@ export type Open = { readonly connection: Uint8Array; readonly secret: Uint8Arra
 export type ChannelHandlers = {
   /** The record of an id that this node holds, or `null`. */
   answerFind?: (id: Uint8Array) => Uint8Array | null | Promise<Uint8Array | null>
-  /** @param via by which it came, if not by W */
-  onPing?: (key: PublicKey, from: Endpoint, via?: Way) => void
+  /** @param via by which it came, if not by W @param inUse its WireGuard sends to us by this path */
+  onPing?: (key: PublicKey, from: Endpoint, via?: Way, inUse?: boolean) => void
   /** A record that nobody asked for. */
   onRecord?: (key: PublicKey, record: Uint8Array, from: Endpoint) => void
   /** @param from where the datagram came from: of a home, mostly */
@@ -77,6 +77,8 @@ export type PingOptions = AskingVia & {
   readonly changeAddress?: true
   /** Ask for an answer to another endpoint of ours, with the token that the same node gave us there. It comes in by that way. */
   readonly answerTo?: { readonly token: Uint8Array; readonly endpoint: Endpoint }
+  /** Say that our WireGuard sends there. */
+  readonly inUse?: true
 }
 
 export type ChannelCounters = {
@@ -145,12 +147,13 @@ export class Channel {
 
   /** Asks `key` at `endpoint` for an answer; `null` where none comes in time. @throws TypeError where the host is a name, or the padding does not fit */
   ping(key: PublicKey, endpoint: Endpoint, options: PingOptions = {}): Promise<Pong | null> {
-    const { candidate = 0, changePort, changeAddress, answerTo } = options
+    const { candidate = 0, changePort, changeAddress, answerTo, inUse } = options
     const asked = {
       ...(options.ofNetwork && this.#network && { network: this.#network }),
       ...(changePort && { changePort }),
       ...(changeAddress && { changeAddress }),
       ...(answerTo && { answerTo }),
+      ...(inUse && { inUse }),
     }
     const least = leastPadding(asked)
     const { padding = least } = options
@@ -264,7 +267,7 @@ export class Channel {
     const { key, from, via } = asked
     switch (message.type) {
       case 'ping':
-        if (this.#responder.ping(message, asked)) this.handlers.onPing?.(key, from, via)
+        if (this.#responder.ping(message, asked)) this.handlers.onPing?.(key, from, via, message.inUse)
         break
       case 'find':
         void this.#responder.find(message, asked)

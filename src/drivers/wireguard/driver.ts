@@ -47,12 +47,17 @@ export type WireguardDriver = {
   ): Promise<void>
   /** @param seconds 0 is off */
   setKeepalive(name: string, key: PublicKey, seconds: number): Promise<void>
+  /** Has a session begun where there is none. @param keepalive the peer's, seconds */
+  shake(name: string, key: PublicKey, keepalive: number): Promise<void>
   create(wanted: WantedInterface): Promise<Backend>
   /** @param actual what `read` said just now @returns the commands that were run. */
   apply(wanted: WantedInterface, actual: ActualInterface | null, given: Given, now: WallTime): Promise<Step[]>
   /** Removes the interface if it is there, and what a killed `wireguard-go` left of it. */
   remove(name: string): Promise<void>
 }
+
+/** For a moment, seconds. */
+const anyKeepalive = 25
 
 /** The kernel has no such device type, or may not load the module for it. */
 const noKernelWireguard = /unknown device type|not supported|operation not permitted|module .*not found/i
@@ -111,6 +116,12 @@ export function createWireguardDriver(
 
     async setKeepalive(name, key, seconds) {
       for (const step of setKeepalive(name, key, seconds)) await must(step)
+    },
+
+    async shake(name, key, keepalive) {
+      // a keepalive goes out when they are switched on, and takes a session
+      for (const seconds of keepalive > 0 ? [0, keepalive] : [anyKeepalive, 0])
+        await driver.setKeepalive(name, key, seconds)
     },
 
     async create(wanted) {

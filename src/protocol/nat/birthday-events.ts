@@ -33,6 +33,8 @@ export type Input =
   | { readonly kind: 'path'; readonly direct: boolean }
   /** Our network is another one. */
   | { readonly kind: 'moved' }
+  /** This machine has slept: what failed before may work now, and what is bound may still work. */
+  | { readonly kind: 'slept' }
   /** Nobody here uses the path any more, or looks for one. */
   | { readonly kind: 'released' }
   /** It is no member any more, or this node stops. */

@@ -38,7 +38,7 @@ import {
   sprayLife,
   tellAt,
 } from './constants.ts'
-import { Guesses } from './guesses.ts'
+import { Guesses, sameSpray } from './guesses.ts'
 import { type Role, rolesOf, type Side } from './roles.ts'
 
 export type { BirthdayView } from './birthday-events.ts'
@@ -154,9 +154,11 @@ export class Birthday {
       case 'path':
         this.#path(input.direct, now)
         break
+      case 'slept':
       case 'moved':
       case 'forgotten':
         this.#outcomes.clear()
+        if (input.kind === 'slept') break
         this.#crossing = null
         this.#unbind()
         this.#end(input.kind === 'moved' ? 'our network has changed' : 'the peer was given up', now)
@@ -176,7 +178,9 @@ export class Birthday {
   #cross(input: Crossing, now: Time): void {
     const { own, peer, target, able } = input
     this.#crossing = { input, at: now }
-    if (this.#bound && !sameEndpoint(this.#bound, target ?? undefined)) {
+    const aim = this.#state.name === 'rest' ? null : this.#state.attempt
+    const knocks = aim?.role === 'hard' ? aim.target : this.#bound
+    if (knocks && !sameEndpoint(knocks, target ?? undefined)) {
       this.#unbind()
       this.#end('the peer is elsewhere now', now)
     }
@@ -394,7 +398,3 @@ function quietFor({ sent, isDry }: { readonly sent: number; readonly isDry: bool
 }
 
 const openFor = (count: number) => (count === sockets.few ? fewOpen : manyOpen)
-
-function sameSpray(a: Spray, b: Spray): boolean {
-  return a.host === b.host && a.base === b.base && a.step === b.step && a.sockets === b.sockets
-}

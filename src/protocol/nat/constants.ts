@@ -36,5 +36,5 @@ export const sprayLife: Time = 5_000
 export const remembered = 1 * hour
 export const failedAgain = 1 * minute
 export const pairsRemembered = 8
-/** Beginnings with one peer that come to nothing, whatever changes: at once, and in the long run. */
-export const beginnings = { burst: 3, rate: second / (5 * minute) } as const
+/** Beginnings with one peer that come to nothing, whatever changes: at once, and in the long run. Who is on the way moves a few times. */
+export const beginnings = { burst: 6, rate: second / (2 * minute) } as const

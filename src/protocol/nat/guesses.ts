@@ -89,3 +89,8 @@ function along(at: (i: number) => number | null): Lane {
 function zigzag(i: number): number {
   return i % 2 === 0 ? i / 2 + 1 : -(i + 1) / 2
 }
+
+/** The same words once more? */
+export function sameSpray(a: Spray, b: Spray): boolean {
+  return a.host === b.host && a.base === b.base && a.step === b.step && a.sockets === b.sockets
+}

@@ -159,6 +159,9 @@ export const verdictAfter = 1_500
 /** The peer has said, so many ms ago, that it is elsewhere or has lost us. It says so again while that is true. */
 export const calledFor = 3 * second
 
+/** WireGuard's REKEY_TIMEOUT (whitepaper §6.1), ms: it begins no two sessions in less. */
+export const shakeAgain = 5 * second
+
 /** WireGuard's REJECT_AFTER_TIME (whitepaper §6.1), ms: no session is older. */
 export const sessionLife = 180 * second
 

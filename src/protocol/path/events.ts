@@ -31,8 +31,8 @@ export type Input =
   | { readonly kind: 'no record' }
   /** A LAN announcement that matches the peer's key. */
   | { readonly kind: 'announced'; readonly endpoint: Endpoint }
-  /** An authenticated PING of the peer came from there. */
-  | { readonly kind: 'heard'; readonly endpoint: Endpoint }
+  /** An authenticated PING of the peer came from there. `inUse`: it said that its WireGuard sends to us by this path. */
+  | { readonly kind: 'heard'; readonly endpoint: Endpoint; readonly inUse?: boolean }
   /**
    * A PONG of the peer with a transaction of ours. `endpoint` is where it came from, `candidate` the id that our PING had (kept with the
    * transaction, not read from the packet), `rtt` in ms.
@@ -71,14 +71,16 @@ export type UseReason =
   | 'woken'
 
 export type Output =
-  /** Send a PING with a fresh transaction; `candidate` is its candidate id. */
-  | { readonly kind: 'probe'; readonly endpoint: Endpoint; readonly candidate: number }
+  /** Send a PING with a fresh transaction; `candidate` is its candidate id. `inUse`: WireGuard sends there. */
+  | { readonly kind: 'probe'; readonly endpoint: Endpoint; readonly candidate: number; readonly inUse?: true }
   /** Set WireGuard's endpoint, even if it is the same. */
   | { readonly kind: 'use'; readonly endpoint: Endpoint; readonly because: UseReason }
   /** Send an OFFER to the peer now, through its homes. */
   | { readonly kind: 'offer' }
   /** Point WireGuard at the doorbell: there is no path, or nobody needs one. */
   | { readonly kind: 'park' }
+  /** Have WireGuard begin a session with the peer, at the endpoint that it has. */
+  | { readonly kind: 'shake' }
   /** WireGuard's keepalive for the peer, on or off. Off at first. */
   | { readonly kind: 'hold'; readonly on: boolean }
   /** Find the record: members first, then the directory. Ends in `record` or `no record`. */

@@ -67,6 +67,11 @@ export class Path {
     return this.state.name === 'direct' && this.state.proof === 'pong'
   }
 
+  /** How long WireGuard's silence counts for nothing, ms: what it has proved may answer nothing but WireGuard. */
+  get patience(): Time {
+    return this.isProvedByPong || this.speaks ? constants.silentAfter : constants.silentAfterUnproved
+  }
+
   /** It is being asked, and answers. */
   get isAlive(): boolean {
     return this.pulse.isBeating && this.suspectedAt === null
@@ -154,7 +159,7 @@ export class Path {
     // a check that is under way is done by the beats from here on
     if (open && !pulse.isBeating) asked.climb = null
     pulse.start(id, rtt ?? constants.beatTimeout, this.isProvedByPong, provedAt)
-    if (pulse.tick(now)) this.#emit({ kind: 'probe', endpoint, candidate: id })
+    if (pulse.tick(now)) this.#emit({ kind: 'probe', endpoint, candidate: id, ...(open && { inUse: true }) })
   }
 
   /** What the beats say. A candidate: it answers, and the endpoint in use does not. */
@@ -187,8 +192,7 @@ export class Path {
   isLost(silent: readonly Candidate[], successor: Candidate | undefined, now: Time): boolean {
     const { primary } = this
     if (!primary || !silent.includes(primary)) return false
-    // what WireGuard has proved may answer nothing but WireGuard
-    const patience = successor ? constants.silentAfter : constants.silentAfterUnproved
+    const patience = successor ? constants.silentAfter : this.patience
     if (this.isProvedByPong || this.unansweredFor >= patience) return true
     judge(primary, 'in use', now)
     return false

@@ -18,7 +18,7 @@
 
 import { Allowance } from '../../base/allowance.ts'
 import { type Endpoint, sameEndpoint } from '../../base/ip.ts'
-import type { Time } from '../../base/time.ts'
+import { second, type Time } from '../../base/time.ts'
 import {
   type Candidate,
   judge,
@@ -48,7 +48,7 @@ export class Peer {
   readonly #path: Path
   readonly #search: Search
   readonly #heard = new Allowance(constants.heardBurst, constants.heardPerSecond)
-  #announcedAt: Time = -never
+  readonly #greetings = new Allowance(1, second / constants.shakeAgain)
   #inUse = false
   #out: Output[] = []
 
@@ -75,8 +75,8 @@ export class Peer {
     else if (kind === 'cache') this.#named('cache', named('cached', input.endpoints), now)
     else if (kind === 'record') this.#named('record', input.endpoints, now)
     else if (kind === 'no record') this.#search.hunt.lookUpEnded(now)
-    else if (kind === 'announced') this.#announced(input.endpoint, now)
-    else if (kind === 'heard') this.#heardFrom(input.endpoint, now)
+    else if (kind === 'announced') this.#learnt(this.#search.announced(input.endpoint, now), now)
+    else if (kind === 'heard') this.#heardFrom(input.endpoint, now, input.inUse)
     else if (kind === 'offered') this.#offered(input.endpoints, input.answer, now)
     else if (kind === 'far') this.#search.far(input.reachable, now)
     else if (kind === 'mapped') this.#search.tellAgain(now)
@@ -103,17 +103,8 @@ export class Peer {
     this.#search.want(now)
   }
 
-  #announced(endpoint: Endpoint, now: Time): void {
-    const added = this.#search.add('lan', 'lan', endpoint)
-    if (!added) return
-    // it is said every minute, and a firewall that was silent a minute ago still is
-    const again = added.candidate.answeredAt === null && now - this.#announcedAt >= constants.huntAgain.last
-    if (again) added.candidate.tried = false
-    if (again || added.fresh) this.#announcedAt = now
-    if (again || added.fresh) this.#learnt([added.candidate], now)
-  }
-
-  #heardFrom(endpoint: Endpoint, now: Time): void {
+  #heardFrom(endpoint: Endpoint, now: Time, inUse = false): void {
+    if (inUse) this.#greet(now)
     if (sameEndpoint(this.#path.primary?.endpoint, endpoint)) return
     // a peer that uses another of its places than we do says so with each beat
     const answeredAt = this.#search.candidates.at(endpoint)?.answeredAt ?? -never
@@ -125,6 +116,15 @@ export class Peer {
     // its way to us is open now, and so may ours be
     probeNow(added.candidate, now)
     if (this.#path.state.name === 'idle' && !this.#path.kept) this.#startHunting(this.#path.kept, now)
+  }
+
+  /** The peer's WireGuard sends to us, and ours has no session: one of the two has begun anew. Left to itself, it would notice after 15 s. */
+  #greet(now: Time): void {
+    const { state, target } = this.#path
+    if (state.name !== 'direct' || this.#usage.hasSession(now) || !this.#greetings.take(now)) return
+    this.#usage.use(now)
+    if (target.parked) this.#path.use(state.primary, 'woken', now)
+    this.#out.push({ kind: 'shake' })
   }
 
   #offered(endpoints: readonly Named[], answered: boolean, now: Time): void {
@@ -279,24 +279,23 @@ export class Peer {
     if (used && this.#path.target.parked) this.#rung(again, now)
     if (this.#path.state.name === 'direct') {
       if (answered && state.endpoint && settled) this.#roamed(state.endpoint, now)
-      const patience = this.#path.isProvedByPong ? constants.silentAfter : constants.silentAfterUnproved
-      if (unansweredFor >= patience) this.#path.check(now)
+      if (unansweredFor >= this.#path.patience) this.#path.check(now)
     } else if (answered && state.endpoint) {
-      this.#cameAlive(state.endpoint, now)
+      this.#cameAlive(state.endpoint, heard.first, now)
     } else if (asked) {
       this.#hurry(again, now)
     }
     this.#restIfOver(now)
   }
 
-  /** A session that we did not bring about: the peer has called, or it outlived us. */
-  #cameAlive(endpoint: Endpoint, now: Time): void {
+  /** A session that we did not bring about: the peer has called, or it outlived us. @param old what it says may be long ago */
+  #cameAlive(endpoint: Endpoint, old: boolean, now: Time): void {
     const added = this.#search.add('tunnel', 'roamed', endpoint)
     if (!added) return
     const { candidate } = added
     const askedAt = candidate.lastProbeAt ?? -never
     this.#usage.use(now)
-    this.#promote(candidate, 'tunnel', null, now)
+    if (!old) this.#promote(candidate, 'tunnel', null, now)
     // whoever answers PINGs can be watched more closely
     if (now - askedAt > constants.askedFor) begin(candidate, constants.checkRungs, now)
   }

@@ -34,6 +34,7 @@ export class Search {
   readonly #usage: Usage
   readonly #probes = new Allowance(constants.probeBurst, constants.probesPerSecond)
   readonly #emit: (output: Output) => void
+  #announcedAt: Time = -never
 
   constructor(around: Surroundings, path: Path, usage: Usage, random: () => number, emit: (output: Output) => void) {
     this.around = around
@@ -50,6 +51,19 @@ export class Search {
   /** @returns those that are new to us */
   replace(source: Source, named: readonly Named[]): Candidate[] {
     return this.candidates.replace(source, named, this.around, this.#path.kept)
+  }
+
+  /** Somebody on our link says that the peer is there. @returns the candidate, where it is worth a try */
+  announced(endpoint: Endpoint, now: Time): Candidate[] {
+    const added = this.add('lan', 'lan', endpoint)
+    if (!added) return []
+    const { candidate, fresh } = added
+    // it is said every minute, and a firewall that was silent a minute ago still is
+    const again = candidate.answeredAt === null && now - this.#announcedAt >= constants.huntAgain.last
+    if (!again && !fresh) return []
+    if (again) candidate.tried = false
+    this.#announcedAt = now
+    return [candidate]
   }
 
   ranksWorse(candidate: Candidate, than: Candidate): boolean {
@@ -135,6 +149,9 @@ export class Search {
     const near = ({ endpoint }: Candidate) => onLink(endpoint.host, this.around) || (loopback && own.length === 0)
     const all = this.candidates.all
     if (all.length > 0 && all.every(near)) return
+    // who calls us has our answer; a call of ours would make him look for us, and call, and so on without end
+    const called = now - (this.offers.heardAt ?? -never) < constants.askedFor
+    if (called && !this.#usage.isAsked(now)) return
     this.offers.begin(this.isDemanded(now) ? offerTimes.length : 1, anew, now)
   }
 

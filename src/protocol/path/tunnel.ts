@@ -23,6 +23,8 @@ const keepaliveTimeout = 10 * second
 const handshakesKnown = 8
 
 export type Heard = {
+  /** There is nothing to compare with: what it says may be long ago. */
+  readonly first: boolean
   readonly answered: boolean
   readonly asked: boolean
   readonly used: boolean
@@ -47,6 +49,7 @@ export class TunnelWatch {
       this.#askedSince = null
       const age = state.latestHandshake === undefined ? Number.POSITIVE_INFINITY : state.wall - state.latestHandshake
       return {
+        first: true,
         answered: age < sessionLife && state.received > 0,
         asked: false,
         used: false,
@@ -65,7 +68,10 @@ export class TunnelWatch {
     const pause = now - before.at
     const used = isData(received, pause) || isData(state.sent - before.state.sent, pause) || (asked && !answered)
     const moved = received > 0 || state.sent > before.state.sent
-    return { answered, asked, used, moved, unansweredFor: this.#askedSince === null ? 0 : now - this.#askedSince }
+    return {
+      ...{ first: false, answered, asked, used, moved },
+      unansweredFor: this.#askedSince === null ? 0 : now - this.#askedSince,
+    }
   }
 
   /** What grew until now is no news: the endpoint that it came through is given up. */

@@ -79,11 +79,15 @@ export class Usage {
     return now - this.#calledAt <= constants.calledFor
   }
 
+  /** A packet may go through it; also where WireGuard was not asked yet. */
+  hasSession(now: Time): boolean {
+    return !this.#seen || now - this.#handshake.at < constants.sessionLife
+  }
+
   /** No session that a packet may go through, nothing on its way, and nobody who wants one. */
   isOver(now: Time): boolean {
     const quietSince = Math.max(this.#usedAt, this.#movedAt)
-    const session = now - this.#handshake.at < constants.sessionLife
-    return this.#seen && !session && now - quietSince >= constants.restAfter
+    return !this.hasSession(now) && now - quietSince >= constants.restAfter
   }
 
   /** When one of the answers above changes next by time alone. */

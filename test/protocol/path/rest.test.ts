@@ -155,11 +155,41 @@ test('a session that outlived the node is not parked, and one that the peer begi
   const run = new Run()
   run.give({ kind: 'doorbell', works: true })
   run.tunnel({ received: 500, sent: 500, endpoint: far, handshake: -60 * second })
-  assert.deepEqual(run.actions(), [`direct ${far} by tunnel`, 'hold', `probe ${far}`])
+  // what it says may be long ago, and the way that it went may be gone
+  assert.deepEqual(run.actions(), [`probe ${far}`])
+  run.tunnel({ received: 32, sent: 0, endpoint: far, handshake: -60 * second })
+  assert.deepEqual(run.actions(), [`direct ${far} by tunnel`, 'hold'])
   const parked = belled()
   parked.pass(10 * second)
   parked.tunnel({ received: 148 + 128, sent: 92, endpoint: far, handshake: parked.now })
   assert.deepEqual(parked.actions(), [`direct ${far} by tunnel`, 'hold', `probe ${far}`])
+})
+
+test('the peer sends by WireGuard and we have no session: one is begun at once, and not more often than WireGuard can', () => {
+  const run = new Run().give({ kind: 'doorbell', works: true }).give({ kind: 'far', reachable: true })
+  run.answering.set(far, 20)
+  const inUse = { kind: 'heard', endpoint: at(far), inUse: true } as const
+  // until WireGuard was asked, it may have one that outlived us
+  for (let i = 0; i < 5; i++) run.give(inUse).pass(300)
+  assert.ok(!run.actions().includes('shake'))
+  run.tunnel({})
+  run.log.length = 0
+  for (let i = 0; i < 30; i++) run.give(inUse).pass(300)
+  const texts = run.done().map(([, text]) => text)
+  assert.equal(texts.filter(text => text === 'shake').length, 2)
+  assert.ok(texts.indexOf(`use ${far}: woken`) < texts.indexOf('shake') && texts.includes('hold'))
+  run.tunnel({ received: 92, sent: 148, endpoint: far, handshake: run.now })
+  run.log.length = 0
+  for (let i = 0; i < 30; i++) run.give(inUse).pass(300)
+  assert.ok(!run.actions().includes('shake'))
+})
+
+test('a PING that says nothing of the kind begins no session', () => {
+  const run = belled()
+  run.answering.set(far, 20)
+  run.tunnel({})
+  for (let i = 0; i < 30; i++) run.give({ kind: 'heard', endpoint: at(far) }).pass(300)
+  assert.ok(!run.actions().includes('shake'))
 })
 
 test('packets that go to the doorbell without a ring are seen by their bytes', () => {

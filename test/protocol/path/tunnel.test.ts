@@ -73,7 +73,7 @@ test('counters that begin again are no sign of anything', () => {
   const watch = new TunnelWatch()
   watch.see({ wall, received: 1_000, sent: 1_000 }, 0)
   const seen = watch.see({ wall, received: 0, sent: 148 }, 5 * second)
-  assert.deepEqual(seen, { answered: false, asked: false, used: false, moved: false, unansweredFor: 0 })
+  assert.deepEqual(seen, { first: true, answered: false, asked: false, used: false, moved: false, unansweredFor: 0 })
 })
 
 test('after a restart, what came before it is no news', () => {

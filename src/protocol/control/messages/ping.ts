@@ -7,7 +7,7 @@
  *     endpoint: | family 1: 4 or 6 | address 4 or 16 | port 2 |
  *
  * A PING has 40 bytes or more, 41 if flag 1 is set: as many as the longest PONG to it. Flags 2 and 4 are the CHANGE-REQUEST of
- * RFC 5780 §7.2.
+ * RFC 5780 §7.2. Flag 16 says that the asker's WireGuard sends to the receiver by this path.
  */
 
 import * as P from 'micro-packed'
@@ -29,6 +29,8 @@ export type Ping = {
   readonly changePort?: true
   /** Answer from another address of yours. */
   readonly changeAddress?: true
+  /** My WireGuard sends to you by this path. */
+  readonly inUse?: true
   /** Answer to this other endpoint of mine. You gave me the token when I asked from there. */
   readonly answerTo?: { readonly token: Uint8Array; readonly endpoint: Endpoint }
 }
@@ -44,7 +46,7 @@ export type Pong = {
   readonly sameNetwork?: boolean
 }
 
-const flags = { network: 1, changePort: 2, changeAddress: 4, answerTo: 8 } as const
+const flags = { network: 1, changePort: 2, changeAddress: 4, answerTo: 8, inUse: 16 } as const
 /** Last byte of a PONG to a PING with a network. Zero would be padding. */
 const networkAnswers = { same: 1, other: 2 } as const
 
@@ -67,7 +69,8 @@ export function encodePing(type: number, ping: Ping): Uint8Array {
     (network ? flags.network : 0) |
     (ping.changePort ? flags.changePort : 0) |
     (ping.changeAddress ? flags.changeAddress : 0) |
-    (answerTo ? flags.answerTo : 0)
+    (answerTo ? flags.answerTo : 0) |
+    (ping.inUse ? flags.inUse : 0)
   const bytes = bodyOf(type, head.encode({ ...ping, flags: set }), sizes.pingHead + padding)
   if (network) bytes.set(network, sizes.pingHead)
   if (answerTo) bytes.set(place.encode(answerTo), sizes.pingHead + (network?.length ?? 0))
@@ -91,6 +94,7 @@ export function decodePing(body: Uint8Array): Ping | 'malformed' {
     ...{ type: 'ping', transaction: fields.transaction, candidate: fields.candidate, padding },
     ...(has(flags.changePort) && { changePort: true }),
     ...(has(flags.changeAddress) && { changeAddress: true }),
+    ...(has(flags.inUse) && { inUse: true }),
     ...ping,
   }
 }
