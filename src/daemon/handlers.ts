@@ -12,6 +12,7 @@ import type { Os } from '../os/index.ts'
 import { type PublicKey, readPublicKey } from '../protocol/identity/key.ts'
 import { workbitOf } from '../protocol/identity/workbit.ts'
 import { findMember } from '../protocol/network/members.ts'
+import { nearest } from '../protocol/network/problem.ts'
 import type { Member } from '../protocol/network/types.ts'
 import { explained, inspectedPath, netchecked } from './answers/paths.ts'
 import { formatKind, formatRecord, rounded } from './answers/record.ts'
@@ -85,7 +86,9 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       return { key: member.key, member, ...(member.hostname === undefined ? {} : { hostname: member.hostname }) }
     const read = readPublicKey(name)
     if (read.ok !== undefined) return { key: read.ok }
-    throw new Failure(`${name} is no member of ${prepared.network.name}, and no public key`, {
+    const meant = meantBy(name, desired.members)
+    const hint = meant === null ? '' : `; did you mean ${meant}?`
+    throw new Failure(`${name} is no member of ${prepared.network.name}, and no public key${hint}`, {
       remedy: 'wh show lists the members',
     })
   }
@@ -189,7 +192,9 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     },
 
     async netcheck() {
-      return netchecked(await inquiry.netcheck())
+      const { self } = (await node.snapshot()).desired
+      const mapping = { allowed: options.portmap ?? true, fixed: self?.endpoint !== undefined }
+      return netchecked(await inquiry.netcheck(), mapping)
     },
 
     async explain({ name }) {
@@ -202,7 +207,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       if (member.role === 'alias') throw new Failure(`${name} is invited only: an alias line has no tunnel`)
       const { actual, desired } = await node.snapshot()
       const handshake = actual?.peers.find(peer => peer.key === key)?.latestHandshake
-      const subject = inquiry.subject(key, {
+      const subject = await inquiry.subject(key, {
         own: desired.self?.hostname ?? 'this node',
         peer: hostname ?? `${key.slice(0, 10)}…`,
         called: other => hostnameOf(desired.members, other).hostname ?? `${other.slice(0, 10)}…`,
@@ -260,4 +265,18 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
 function hostnameOf(members: readonly Member[], key: PublicKey): { hostname?: string } {
   const hostname = members.find(member => member.key === key)?.hostname
   return hostname === undefined ? {} : { hostname }
+}
+
+/** The member whose first label it is, or whose name is near. */
+function meantBy(name: string, members: readonly Member[]): string | null {
+  const names = members.flatMap(({ hostname }) => (hostname === undefined ? [] : [hostname]))
+  const first = (hostname: string) => hostname.toLowerCase().split('.')[0]!
+  const whole = names.find(hostname => first(hostname) === name.toLowerCase())
+  if (whole !== undefined || names.length === 0) return whole ?? null
+  const near =
+    nearest(
+      name,
+      names.map(hostname => hostname.toLowerCase()),
+    ) ?? nearest(name, names.map(first))
+  return names.find(hostname => hostname.toLowerCase() === near || first(hostname) === near) ?? null
 }

@@ -1,17 +1,21 @@
 /** What people ask of discovery: where a node is, whether it answers, and to look again. */
 
 import { type Endpoint, sameEndpoint } from '../base/ip.ts'
-import type { Time, WallTime } from '../base/time.ts'
+import { second, type Time, type WallTime } from '../base/time.ts'
 import type { Channel, Pong } from '../drivers/control/channel.ts'
 import type { Clock } from '../os/clock.ts'
 import type { NodeRecord } from '../protocol/directory/record.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Report } from '../protocol/nat/classify.ts'
+import { absentFamily, onLink, refusal } from '../protocol/path/candidate.ts'
 import type { Subject } from '../protocol/path/explain.ts'
+import type { Asked, Heard } from '../protocol/path/life.ts'
+import { isPrivate } from '../protocol/path/own-endpoints.ts'
 import type { PathView } from '../protocol/path/view.ts'
 import type { Boots } from './boots.ts'
 import type { Contacts } from './contacts.ts'
 import type { Memory } from './memory.ts'
+import type { Place } from './offers.ts'
 import type { OwnNetwork } from './own-network.ts'
 import type { Records } from './records.ts'
 import type { Self } from './self.ts'
@@ -19,7 +23,7 @@ import type { Traversal } from './traversal.ts'
 import type { Step, Walk } from './walk.ts'
 
 export type InquiryParts = {
-  readonly channel: Pick<Channel, 'ping' | 'publicKey'>
+  readonly channel: Pick<Channel, 'ping' | 'publicKey' | 'handlers'>
   readonly records: Records
   readonly guests: Records
   readonly walk: Walk
@@ -29,7 +33,7 @@ export type InquiryParts = {
   readonly clock: Clock
   readonly self: Self
   readonly ownNetwork: OwnNetwork
-  readonly traversal: Pick<Traversal, 'called' | 'birthday'>
+  readonly traversal: Pick<Traversal, 'called' | 'birthday' | 'offer' | 'places' | 'reflectors'>
 }
 
 /** Names of nodes, as people know them, and what WireGuard says. */
@@ -40,11 +44,29 @@ export type Naming = {
   readonly latestHandshake?: WallTime
 }
 
+/** Nodes that are asked whether anybody answers us. */
+const othersAsked = 4
+/** A PING to them, and to where the member was last: a lost packet is no verdict. */
+const asking = { sendTimes: [0, 250, 500], timeout: 1 * second }
+/** How long the answer to a call is waited for, and how often it is looked for. */
+const callWait = 1.5 * second
+const lookEvery = 50
+/** Who answers a call is probed at the same moment, and is often found. */
+const meetWait = 0.5 * second
+
 export class Inquiry {
   readonly #parts: InquiryParts
+  /** The last PING of each member. */
+  readonly #heard = new Map<PublicKey, Heard>()
 
   constructor(parts: InquiryParts) {
     this.#parts = parts
+    const { channel, contacts, clock } = parts
+    const { onPing } = channel.handlers
+    channel.handlers.onPing = (key, from, ...rest) => {
+      if (contacts.has(key)) this.#heard.set(key, { endpoint: from, at: clock.now() })
+      onPing?.(key, from, ...rest)
+    }
   }
 
   /** Finds a record afresh, whoever's key it is. */
@@ -110,9 +132,10 @@ export class Inquiry {
     return this.#parts.ownNetwork.check()
   }
 
-  /** All that explains the path to a member; `null` where it has none. */
-  subject(key: PublicKey, { own, peer, called, latestHandshake }: Naming): Subject | null {
+  /** All that explains the path to a member; `null` where it has none. What is true now is asked for now: that takes a second or two. */
+  async subject(key: PublicKey, { own, peer, called, latestHandshake }: Naming): Promise<Subject | null> {
     const { clock, self, ownNetwork, traversal } = this.#parts
+    const asked = await this.#ask(key, called)
     const view = this.path(key)
     if (!view) return null
     const record = this.record(key)
@@ -120,6 +143,7 @@ export class Inquiry {
     const call = traversal.called(key)
     return {
       ...{ name: peer, view, now: clock.now(), wall: clock.wall(), guessing: traversal.birthday(key) ?? null },
+      ...{ asked, heard: this.#heard.get(key) ?? null },
       ...(latestHandshake === undefined ? {} : { latestHandshake }),
       ours: {
         ...{ name: own, around: self.surroundings(), clockAhead: self.clockBehind() },
@@ -132,6 +156,59 @@ export class Inquiry {
       call: call
         ? { at: call.at, homes: call.homes.map(each => ({ name: called(each.key), state: each.state })) }
         : null,
+    }
+  }
+
+  /** Does it answer where it is, or was? If not: do others, and does it answer a call? */
+  async #ask(key: PublicKey, called: Naming['called']): Promise<Asked | null> {
+    const { channel, clock } = this.#parts
+    const view = this.path(key)
+    if (!view) return null
+    const { state, endpoint, proof } = view
+    const ping = async (place: Place) => (await channel.ping(place.key, place.endpoint, asking)) !== null
+    // a plain WireGuard answers none
+    const there = endpoint && proof !== 'tunnel' ? ping({ key, endpoint }) : null
+    const others = this.#others(key)
+    const calledAt = state !== 'direct' && !endpoint ? clock.now() : null
+    const [answers, ...answered] = await Promise.all([
+      there,
+      ...others.map(ping),
+      ...(calledAt === null ? [] : [this.#call(key, calledAt).then(() => false)]),
+    ])
+    const names = others.map(other => called(other.key))
+    return { answers, others: names, answered: answered.filter(Boolean).length, calledAt }
+  }
+
+  /** Nodes in the world outside that should answer. */
+  #others(key: PublicKey): Place[] {
+    const { channel, traversal, self } = this.#parts
+    const around = self.surroundings()
+    const seen = new Set<PublicKey>([key, channel.publicKey])
+    return [...traversal.reflectors(), ...traversal.places()]
+      .filter(({ endpoint }) => !refusal(endpoint, around) && !absentFamily(endpoint, around))
+      .filter(({ endpoint: { host } }) => !(onLink(host, around) && isPrivate(host)))
+      .filter(place => !seen.has(place.key) && seen.add(place.key))
+      .slice(0, othersAsked)
+  }
+
+  /** Calls a member through its homes; resolves when it has answered and was met, or nothing is to be hoped for. */
+  async #call(key: PublicKey, since: Time): Promise<void> {
+    const { clock, traversal } = this.#parts
+    traversal.offer(key)
+    let end = since + callWait
+    let came = false
+    while (clock.now() < end) {
+      await new Promise<void>(done => clock.at(clock.now() + lookEvery, done))
+      const view = this.path(key)
+      if (!view || view.state === 'direct') return
+      const call = traversal.called(key)
+      const isOver =
+        call && call.at >= since && call.homes.every(({ state }) => state !== 'asked' && state !== 'passed')
+      if (isOver && !came) return
+      if (!came && (view.peerOfferedAt ?? -Infinity) >= since) {
+        came = true
+        end = clock.now() + meetWait
+      }
     }
   }
 

@@ -9,7 +9,7 @@ import { networkOf, targetArgs, targetFlags } from '../target.ts'
 export default class Explain extends WhCommand {
   static override summary = 'Say in words why a member is reached as it is, or is not'
   static override description =
-    'First the verdict, then what is known of both sides, what became of every place where the member may be, and what would make it better. Asks nobody: it tells what was tried. Exit status 1 where there is no path; a member that is resting has one.'
+    'First the verdict, then what is known of both sides, what became of every place where the member may be, and what would make it better. Asks the member and some other nodes before, for a second or two. Exit status 1 where there is no path; a member that is resting has one.'
   static override examples = ['<%= config.bin %> explain b.test', '<%= config.bin %> explain b.test --json']
   static override args = targetArgs
   static override flags = targetFlags

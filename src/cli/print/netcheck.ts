@@ -55,7 +55,7 @@ function familyLines(family: Family): [string, string][] {
 function portMapping({ portMapping: it }: Netcheck): string {
   if (!it) return 'switched off'
   if (it.mapped) return `${it.mapped.external} by ${it.mapped.protocol}, from ${it.gateway}`
-  if (it.state === 'off') return 'not needed'
+  if (it.state === 'off') return it.problem ?? 'not needed'
   const each = Object.entries(it.protocols).map(([protocol, came]) => `${protocol}: ${came}`)
   const router = it.gateway === null ? '' : ` (${it.gateway})`
   return `${it.problem ?? 'being asked for'}${router}${each.length > 0 ? `; ${each.join('; ')}` : ''}`

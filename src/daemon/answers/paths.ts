@@ -4,14 +4,19 @@ import type { AnswerOf } from '../../api/schema.ts'
 import { formatEndpoint } from '../../base/ip.ts'
 import { second, type Time } from '../../base/time.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
-import type { Report } from '../../protocol/nat/classify.ts'
+import type { PortMapping, Report } from '../../protocol/nat/classify.ts'
 import { meaning } from '../../protocol/nat/words.ts'
 import { explain, type Subject } from '../../protocol/path/explain.ts'
 import type { PathView } from '../../protocol/path/view.ts'
 import { rounded } from './record.ts'
 
-export function netchecked(report: Report): AnswerOf<'netcheck'> {
-  const { families, portMapping, hairpins, firewall, lifetime, clockAhead, port } = report
+/** @param mapping whether the router may be asked for a port, and whether the file names an endpoint of this node */
+export function netchecked(
+  report: Report,
+  mapping: { readonly allowed: boolean; readonly fixed: boolean } = { allowed: true, fixed: false },
+): AnswerOf<'netcheck'> {
+  const { families, hairpins, firewall, lifetime, clockAhead, port } = report
+  const portMapping = report.portMapping ?? (mapping.allowed ? unasked(report, mapping.fixed) : null)
   return {
     ...{ port, hairpins, firewall, lifetime, clockAhead, meaning: meaning(report) },
     portMapping: portMapping && {
@@ -33,6 +38,19 @@ export function netchecked(report: Report): AnswerOf<'netcheck'> {
       })),
     })),
   }
+}
+
+/** Why the router was not asked, where nobody has forbidden it. */
+function unasked({ families }: Report, fixed: boolean): PortMapping {
+  const working = families.filter(({ udp }) => udp === 'works')
+  const problem = fixed
+    ? 'not needed: the file names an endpoint of this node'
+    : working.some(({ mapping }) => mapping === 'none')
+      ? 'not needed: there is no NAT'
+      : working.length > 0
+        ? 'not asked yet'
+        : 'not asked: nobody has told yet whether there is a NAT'
+  return { state: 'off', gateway: null, protocols: {}, problem }
 }
 
 export function explained(key: PublicKey, hostname: string | undefined, subject: Subject): AnswerOf<'explain'> {

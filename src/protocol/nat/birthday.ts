@@ -69,7 +69,6 @@ export class Birthday {
   #direct = false
   /** The last crossing, while it is fresh enough to begin by. */
   #crossing: { readonly input: Crossing; readonly at: Time } | null = null
-  /** Where the peer was heard last. */
   #heard: { readonly endpoint: Endpoint; readonly at: Time } | null = null
   /** W's packets to this endpoint leave from a branch. */
   #bound: Endpoint | null = null

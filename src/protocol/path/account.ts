@@ -4,10 +4,11 @@ import { familyOf, formatEndpoint } from '../../base/ip.ts'
 import { span } from '../nat/words.ts'
 import { onLink } from './candidate.ts'
 import type { Subject } from './explain.ts'
+import { isUp } from './life.ts'
 import { isPrivate } from './own-endpoints.ts'
 import type { CandidateView } from './view.ts'
 
-type About = Pick<Subject, 'name' | 'now' | 'ours' | 'theirs' | 'view'>
+type About = Pick<Subject, 'name' | 'now' | 'ours' | 'theirs' | 'view' | 'heard' | 'asked'>
 
 function namedBy({ kind, sources }: CandidateView, name: string): string {
   const by = sources.includes('offer') ? `${name} says so now` : `${name}'s record says so`
@@ -68,10 +69,8 @@ function outcome({ why, rtt, probes, lastProbeAt, answeredAt, endpoint }: Candid
 type Silence = { readonly words: string; readonly advice?: string }
 
 /** What is the matter with a candidate that does not answer, where the peer is known to be up. */
-function silenceOf(
-  { endpoint, why, kind, answeredAt }: CandidateView,
-  { name, ours, theirs, view, now }: About,
-): Silence | null {
+function silenceOf({ endpoint, why, kind, answeredAt }: CandidateView, about: About): Silence | null {
+  const { name, ours, theirs, view } = about
   if (why !== 'no answer' && why !== 'stopped answering') return null
   const { host, port } = endpoint
   if (isPrivate(host)) {
@@ -82,9 +81,7 @@ function silenceOf(
       return { words: `${ours.name}'s network uses the same private range, but ${name} is behind another router` }
     }
   }
-  const life = [view.peerOfferedAt, ...view.candidates.map(each => each.answeredAt)]
-  const up = life.some(at => at !== null && now - at < recent)
-  if (!up || answeredAt !== null) return null
+  if (answeredAt !== null || !isUp(about)) return null
   const direct = view.state === 'direct'
   if (onLink(host, ours.around)) {
     const gain = direct ? 'a path on the link itself' : 'a direct path'
@@ -107,9 +104,6 @@ function silenceOf(
         }),
   }
 }
-
-/** A sign of life so recent, ms, says that the peer is up now. */
-const recent = 60_000
 
 export function hintOf(candidate: CandidateView, about: About): string | null {
   return silenceOf(candidate, about)?.advice ?? null

@@ -11,7 +11,9 @@ import type { FamilyReport } from '../nat/classify.ts'
 import { natWords, span } from '../nat/words.ts'
 import { accountOf, hintOf } from './account.ts'
 import type { Surroundings } from './candidate.ts'
-import { causeOf, count } from './causes.ts'
+import { count } from './cause.ts'
+import { causeOf } from './causes.ts'
+import type { Asked, Heard } from './life.ts'
 import type { PathView } from './view.ts'
 
 /** What we know of our own side. */
@@ -21,7 +23,7 @@ export type Ours = Pick<NodeRecord, 'nat' | 'filtering'> & {
   readonly around: Surroundings
   /** Where others see us. */
   readonly reflexive: readonly Endpoint[]
-  /** The better of the families; `null`: not checked yet. */
+  /** The better of the families, when that was last looked at; `null`: not checked yet. */
   readonly udp: FamilyReport['udp'] | null
   /** Our firewall drops what strangers send, and we do not hear it. */
   readonly firewall: 'open' | 'closed' | null
@@ -51,6 +53,10 @@ export type Subject = {
   readonly call: Call | null
   /** Birthday probing; `null` where there is none, by a setting or because the machine has no branches. */
   readonly guessing: BirthdayView | null
+  /** The last PING of it, whatever way it came. */
+  readonly heard?: Heard | null
+  /** `null`, or none: nobody was asked for this. */
+  readonly asked?: Asked | null
   /** WireGuard's. */
   readonly latestHandshake?: WallTime
 }
@@ -90,8 +96,9 @@ export function explain(subject: Subject): Explanation {
   }
 }
 
-function factsOf({ name, now, wall, view, ours, theirs, call, guessing, latestHandshake }: Subject): string[] {
-  const facts = [natWords(ours.name, ours)]
+function factsOf(subject: Subject): string[] {
+  const { name, now, wall, view, ours, theirs, guessing, latestHandshake } = subject
+  const facts = [natWords(ours.name, ours), ...othersOf(subject)]
   if (theirs) {
     const homes = theirs.homes.length === 0 ? 'no homes' : `homes ${theirs.homes.join(', ')}`
     const left = theirs.expires - wall
@@ -101,14 +108,7 @@ function factsOf({ name, now, wall, view, ours, theirs, call, guessing, latestHa
   } else {
     facts.push(`no record of ${name} is known`)
   }
-  if (view.offersSent > 0) {
-    const last = view.lastOfferedAt === null ? '' : `, the last ${span(now - view.lastOfferedAt)} ago`
-    const through =
-      call && call.homes.length > 0
-        ? ` through ${call.homes.map(home => `${home.name} (${home.state})`).join(', ')}`
-        : ''
-    facts.push(`${count(view.offersSent, 'call')} sent${last}${through}; ${view.offersAnswered} answered`)
-  }
+  facts.push(...callsOf(subject))
   if (guessing && guessing.startedAt !== null) {
     facts.push(
       `birthday probing: ${guessing.state}, ${count(guessing.probes, 'probe')}, begun ${span(now - guessing.startedAt)} ago (${guessing.why})`,
@@ -117,6 +117,23 @@ function factsOf({ name, now, wall, view, ours, theirs, call, guessing, latestHa
   if (view.beatsSent > 0) facts.push(`${view.beatsMissed} of ${view.beatsSent} PINGs on the path in use got no answer`)
   if (latestHandshake !== undefined) facts.push(`the last WireGuard handshake was ${span(wall - latestHandshake)} ago`)
   return facts
+}
+
+function othersOf({ asked, ours }: Subject): string[] {
+  if (!asked || asked.others.length === 0) return []
+  const { others, answered } = asked
+  const who = `${count(others.length, 'other node')} asked just now (${others.join(', ')})`
+  return [`${answered === 0 ? 'none' : answered} of ${who} answered ${ours.name}`]
+}
+
+function callsOf({ view, call, now }: Subject): string[] {
+  const last = Math.max(view.lastOfferedAt ?? -Infinity, call?.at ?? -Infinity)
+  if (last === -Infinity) return []
+  const homes = call?.homes.map(home => `${home.name} (${home.state})`) ?? []
+  const through = homes.length > 0 ? ` through ${homes.join(', ')}` : ''
+  const came = view.peerOfferedAt
+  const back = came === null ? 'none of its own ever came' : `the last of its own came ${span(now - came)} ago`
+  return [`called ${span(now - last)} ago${through}; ${back}`]
 }
 
 /** What this machine itself could do better. */

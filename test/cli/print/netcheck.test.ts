@@ -69,6 +69,22 @@ test('what is not known is said to be so', () => {
   assert.match(text, /Nobody is known who could say: a boot node in the file/)
 })
 
+test('port mapping: why nobody asked the router', () => {
+  const line = (it: Report, mapping?: Parameters<typeof netchecked>[1]) =>
+    /port mapping +(.*)/.exec(stripVTControlCharacters(printNetcheck('test', netchecked(it, mapping))))?.[1]
+  const none = { portMapping: null }
+  const open = withV4({ mapping: 'none', keepsPort: null }, none)
+  assert.equal(line(open), 'not needed: there is no NAT')
+  assert.equal(line(open, { allowed: false, fixed: false }), 'switched off')
+  assert.equal(
+    line(withV4({}, none), { allowed: true, fixed: true }),
+    'not needed: the file names an endpoint of this node',
+  )
+  assert.equal(line(withV4({}, none)), 'not asked yet')
+  for (const udp of ['no answer', 'blocked', 'nobody to ask'] as const)
+    assert.equal(line(withV4({ udp }, none)), 'not asked: nobody has told yet whether there is a NAT')
+})
+
 const meanings: [string, Report, RegExp][] = [
   [
     'no NAT',

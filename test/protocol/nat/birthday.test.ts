@@ -279,17 +279,11 @@ test('the peer moves while our branches are open: they close, and others knock w
   assert.deepEqual(couple.opened, [256, 256])
 })
 
-test('after a sleep what is bound stays, and what failed is tried again', () => {
-  const couple = new Couple(1, linux)
-  couple.cross()
-  couple.run(20 * second, () => couple.met)
-  assert.deepEqual(couple.give(couple.hard, { kind: 'slept' }), [])
-})
-
 test('our network is another one: what is bound is released', () => {
   const couple = new Couple(1, linux)
   couple.cross()
   couple.run(20 * second, () => couple.met)
+  assert.deepEqual(couple.give(couple.hard, { kind: 'slept' }), [], 'it may still work')
   assert.deepEqual(couple.give(couple.hard, { kind: 'moved' }), [{ kind: 'close', bound: true }])
 })
 

@@ -2,80 +2,23 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseEndpoint } from '../../../src/base/ip.ts'
-import type { BirthdayView } from '../../../src/protocol/nat/birthday.ts'
-import { type Explanation, explain, type Ours, type Subject, type Theirs } from '../../../src/protocol/path/explain.ts'
-import type { CandidateView, PathView } from '../../../src/protocol/path/view.ts'
-
-const at = (text: string) => parseEndpoint(text)!
-const around = { overlays: [], own: [{ address: '192.168.1.2', length: 24 }], port: 51_820 }
-const second = 1_000
-const now = 1_000 * second
-const wall = 1_800_000_000_000
-
-const ours: Ours = {
-  name: 'a',
-  nat: 'endpoint-independent',
-  filtering: 'address-and-port-dependent',
-  around,
-  reflexive: [at('198.51.100.1:51820')],
-  udp: 'works',
-  firewall: null,
-  clockAhead: 0,
-}
-const theirs: Theirs = {
-  nat: 'endpoint-independent',
-  filtering: 'address-and-port-dependent',
-  endpoints: [{ kind: 'reflexive', endpoint: at('203.0.113.7:40321') }],
-  expires: wall + 20 * 3600 * second,
-  homes: ['r1', 'r2'],
-}
-const view: PathView = {
-  ...{ state: 'hunting', hunt: 'rest', since: now - 100 * second },
-  ...{ inUse: false, parked: false, held: false, far: true },
-  ...{ offersSent: 0, lastOfferedAt: null, offersAnswered: 0, peerOfferedAt: null, beatsSent: 0, beatsMissed: 0 },
-  ...{ candidates: [], refused: [] },
-}
-const silent = (endpoint: string, more: Partial<CandidateView> = {}): CandidateView => ({
-  ...{
-    endpoint: at(endpoint),
-    kind: 'reflexive',
-    sources: ['record'],
-    why: 'no answer',
-    whyAt: now - 8 * second,
-    rtt: null,
-  },
-  ...{ probes: 6, lastProbeAt: now - 12 * second, answeredAt: null, ...more },
-})
-const answered = (endpoint: string, more: Partial<CandidateView> = {}) =>
-  silent(endpoint, { why: 'in use', rtt: 3.14, answeredAt: now - 2 * second, ...more })
-const three = [silent('203.0.113.7:40321'), silent('10.0.0.5:51820', { kind: 'host' }), silent('203.0.113.7:51820')]
-const birthday: BirthdayView = {
-  ...{ state: 'rest', role: 'easy', why: 'no answer', sockets: 0, probes: 1_000 },
-  ...{ startedAt: now - 22 * second, endedAt: now - 12 * second },
-}
-
-type Case = { view?: Partial<PathView>; ours?: Partial<Ours>; theirs?: Partial<Theirs> | null } & Partial<
-  Pick<Subject, 'call' | 'guessing' | 'latestHandshake'>
->
-function of(it: Case): Explanation {
-  return explain({
-    ...{ name: 'b', now, wall, call: null, guessing: null, ...it },
-    view: { ...view, ...it.view },
-    ours: { ...ours, ...it.ours },
-    theirs: it.theirs === null ? null : { ...theirs, ...it.theirs },
-  })
-}
-const call = (...homes: [string, string][]) => ({
-  at: now - 5 * second,
-  homes: homes.map(([name, state]) => ({ name, state })),
-})
-const direct = (candidate: CandidateView, ...others: CandidateView[]): Partial<PathView> => ({
-  ...{ state: 'direct', inUse: true, proof: 'pong' },
-  ...{ endpoint: candidate.endpoint, kind: candidate.kind, rtt: candidate.rtt },
-  candidates: [candidate, ...others],
-})
-const hard = { nat: 'endpoint-dependent' } as const
+import {
+  answered,
+  asked,
+  at,
+  birthday,
+  type Case,
+  call,
+  direct,
+  hard,
+  lost,
+  now,
+  of,
+  second,
+  silent,
+  three,
+  wall,
+} from './situations.ts'
 
 const verdicts: [string, Case, RegExp][] = [
   [
@@ -113,7 +56,7 @@ const verdicts: [string, Case, RegExp][] = [
         ],
       },
     },
-    /^b: resting: nobody has used it for 4 min; the first packet wakes it; 203\.0\.113\.7:40321 answered 4 min ago$/,
+    /^b: resting: nobody has used it for 4 min; the first packet wakes it; it last answered 4 min ago \(203\.0\.113\.7:40321\)$/,
   ],
   [
     'parked with a path that is remembered',
@@ -129,12 +72,12 @@ const verdicts: [string, Case, RegExp][] = [
       },
       call: call(['r1', 'absent']),
     },
-    /^b: no path: none of the 1 candidate answered, and r1 knows it no more/,
+    /^b: no path: it last answered 90 s ago \(203\.0\.113\.7:40321\), and nothing of it has come since; r1 knows it no more/,
   ],
   [
     'idle, and never found: the cause, and that nobody looks',
     { view: { state: 'idle', parked: true, candidates: three } },
-    /^b: no path: none of the 3 candidates answered, .* \(not looked for now: the first packet begins a new search\)$/,
+    /^b: no path: none of the 3 candidates answered; .* \(not looked for now: the first packet begins a new search\)$/,
   ],
   [
     'UDP blocked here',
@@ -174,8 +117,125 @@ const verdicts: [string, Case, RegExp][] = [
   ],
   [
     'one way only',
-    { view: { candidates: [silent('203.0.113.7:9', { kind: 'heard', sources: ['heard'], probes: 1 })] } },
-    /one way only: packets of b arrive here from 203\.0\.113\.7:9, and it answers nothing that is sent there$/,
+    {
+      view: { candidates: [silent('203.0.113.7:9', { kind: 'heard', sources: ['heard'], probes: 1 })] },
+      heard: { endpoint: at('203.0.113.7:9'), at: now - 4 * second },
+    },
+    /one way only: packets of b arrive here from 203\.0\.113\.7:9, the last 4 s ago, and nothing that is sent there is answered$/,
+  ],
+  [
+    'one way, but long ago: that is the past',
+    {
+      view: { candidates: [silent('203.0.113.7:9', { kind: 'heard', sources: ['heard'], probes: 1 })] },
+      heard: { endpoint: at('203.0.113.7:9'), at: now - 12 * second },
+      call: call(['r1', 'passed']),
+    },
+    /none of the 1 candidate answered; r1 passed our call on 5 s ago, and nothing came back/,
+  ],
+  [
+    'it went off: what it said before says nothing of now',
+    {
+      view: lost,
+      call: call(['r1', 'passed']),
+      asked: asked(2),
+      heard: { endpoint: at('203.0.113.7:51820'), at: now - 35 * second },
+    },
+    /^b: no path: it stopped answering 36 s ago \(203\.0\.113\.7:40321\), and nothing of it has come since; r1 passed our call on 5 s ago, and nothing came back: it went off in the last two minutes, or its network did/,
+  ],
+  [
+    'it went off a moment ago, and nothing is known yet',
+    {
+      view: {
+        ...lost,
+        hunt: 'active',
+        since: now - 2 * second,
+        candidates: [{ ...lost.candidates![0]!, answeredAt: now - 4 * second }],
+      },
+    },
+    /^b: no path: it stopped answering 4 s ago \(203\.0\.113\.7:40321\); looked for since 2 s, 1 candidate; ask again/,
+  ],
+  [
+    'it was up after the path was lost, and went off then',
+    {
+      view: { ...lost, peerOfferedAt: now - 12 * second, lastOfferedAt: now - 3 * second },
+      call: call(['r1', 'passed']),
+    },
+    /nothing of it has come since; r1 passed our call/,
+  ],
+  [
+    'it went off behind a hard NAT whose port had been guessed',
+    {
+      theirs: hard,
+      view: lost,
+      guessing: { ...birthday, why: 'met', probes: 0, sockets: 256 },
+      call: call(['r1', 'absent']),
+    },
+    /^b: no path: it stopped answering 36 s ago .*; r1 knows it no more/,
+  ],
+  [
+    'a guessed port that was lost, and it is up',
+    {
+      ...{ theirs: hard, guessing: { ...birthday, why: 'met', probes: 0, sockets: 256 } },
+      view: { ...lost, peerOfferedAt: now - 2 * second },
+    },
+    /birthday probing has met it 12 s ago, and that path was lost again; ports are guessed anew/,
+  ],
+  [
+    'our own network is dead: nobody answers, whoever answered before',
+    { ours: { udp: 'works' }, view: lost, asked: asked(0), call: call(['r1', 'silent']) },
+    /^b: no path: nothing that a sends by UDP is answered by anybody \(r1, r2: asked just now\): UDP is blocked in its network, or it is offline, or those nodes are down; without UDP a relay would be needed; b stopped answering 36 s ago/,
+  ],
+  [
+    'our own network is dead, and the peer was off before',
+    {
+      ...{
+        asked: asked(0),
+        view: { ...lost, since: now - 500 * second },
+        heard: { endpoint: at('203.0.113.7:51820'), at: now - 60 * second },
+      },
+    },
+    /nothing that a sends by UDP is answered by anybody/,
+  ],
+  [
+    'netcheck was silent once, and others answer now',
+    { ours: { udp: 'no answer' }, view: { candidates: three }, asked: asked(1), call: call(['r1', 'absent']) },
+    /none of the 3 candidates answered; r1 knows it no more/,
+  ],
+  [
+    'UDP was blocked, and others answer now',
+    { ours: { udp: 'blocked' }, view: { candidates: three }, asked: asked(1), call: call(['r1', 'absent']) },
+    /none of the 3 candidates answered; r1 knows it no more/,
+  ],
+  [
+    'the boot nodes do not answer, and the peer does',
+    { view: { candidates: three, peerOfferedAt: now - second }, asked: asked(0), call: call(['r3', 'passed']) },
+    /so it is up; none of the 3 candidates answered/,
+  ],
+  [
+    'direct, and silent at this moment',
+    { view: direct(answered('203.0.113.7:40321')), asked: asked(2, { answers: false, calledAt: null }) },
+    /^b: in doubt: it last answered 2 s ago \(203\.0\.113\.7:40321\), and not to the PINGs of this moment$/,
+  ],
+  [
+    'direct, and nobody at all answers at this moment',
+    {
+      view: direct(answered('203.0.113.7:40321', { answeredAt: now - 90 * second })),
+      asked: asked(0, { answers: false }),
+    },
+    /^b: no path: nothing that a sends by UDP is answered by anybody \(r1, r2: asked just now\).*; b last answered 90 s ago/,
+  ],
+  [
+    'resting, and silent at this moment',
+    {
+      view: {
+        ...{ state: 'idle', parked: true, since: now - 240 * second, endpoint: at('203.0.113.7:40321') },
+        candidates: [
+          answered('203.0.113.7:40321', { why: 'answered, nobody uses the peer', answeredAt: now - 250 * second }),
+        ],
+      },
+      asked: asked(2, { answers: false }),
+    },
+    /^b: resting: .*; it last answered 4 min ago \(203\.0\.113\.7:40321\), and does not answer there now$/,
   ],
   [
     'birthday probing that failed',
@@ -216,12 +276,17 @@ const verdicts: [string, Case, RegExp][] = [
   [
     'up, and nothing gets through',
     { view: { candidates: three, peerOfferedAt: now - 5 * second }, call: call(['r1', 'passed'], ['r2', 'silent']) },
-    /b was reached through its home r1 and answered 5 s ago, so it is up; none of the 3 candidates answered, nor has any PING of b arrived here$/,
+    /b was reached through r1 and answered 5 s ago, so it is up; none of the 3 candidates answered, nor has any PING of b arrived here$/,
+  ],
+  [
+    'up since the path was lost',
+    { view: { ...lost, peerOfferedAt: now - 3 * second }, call: call(['r1', 'passed']) },
+    /answered 3 s ago, so it is up; .* nor has any PING of b arrived here since; it stopped answering 36 s ago/,
   ],
   [
     'called, and nothing came back',
     { view: { candidates: three }, call: call(['r1', 'passed']) },
-    /its home r1 passed our call on 5 s ago, and nothing came back/,
+    /r1 passed our call on 5 s ago, and nothing came back/,
   ],
   [
     'its homes do not know it',
@@ -235,12 +300,12 @@ const verdicts: [string, Case, RegExp][] = [
   [
     'its homes are silent',
     { view: { candidates: three }, call: call(['r1', 'silent'], ['r2', 'silent']) },
-    /nobody answers for it: r1, r2 silent; it is off, or its homes are/,
+    /nobody answers for it: r1, r2 silent; it is off, or its network is, or its homes are/,
   ],
   [
     'no home at all',
     { view: { candidates: three }, theirs: { homes: [] } },
-    /it has no home through which it could be called: it is off, or something on the way drops UDP; it was never seen$/,
+    /it has no home through which it could be called: it is off, or its network is, or something on the way drops UDP; it was never seen$/,
   ],
   [
     'an expired record',
@@ -255,124 +320,3 @@ for (const [what, it, expected] of verdicts) {
     assert.equal(reachable, /^b: (direct|resting)/.test(verdict))
   })
 }
-
-const advice: [string, Case, RegExp][] = [
-  [
-    "the peer's own firewall, on our link",
-    {
-      view: { candidates: [silent('192.168.1.9:40321', { kind: 'host' })], peerOfferedAt: now - second },
-      theirs: { endpoints: [{ kind: 'reflexive', endpoint: at('198.51.100.1:40321') }] },
-    },
-    /^b's host firewall closes UDP 40321: opening it would give a direct path$/m,
-  ],
-  [
-    'the same where a longer path works',
-    {
-      view: direct(
-        answered('203.0.113.7:1', { answeredAt: now - second }),
-        silent('192.168.1.9:40321', { kind: 'host' }),
-      ),
-      theirs: { endpoints: [] },
-    },
-    /opening it would give a path on the link itself$/m,
-  ],
-  [
-    'our own firewall',
-    { ours: { firewall: 'closed' }, view: { candidates: three } },
-    /^a's host firewall closes UDP 51820: opening it would let b begin$/m,
-  ],
-  [
-    'a forwarded port that is shut',
-    { view: { candidates: [silent('203.0.113.80:443', { kind: 'mapped' })], peerOfferedAt: now } },
-    /something before b drops UDP at 203\.0\.113\.80:443/,
-  ],
-  [
-    'a wrong clock',
-    { ours: { clockAhead: -7200 * second }, theirs: null },
-    /^set the clock of a: it is 2 h ahead, and records may be refused$/m,
-  ],
-  [
-    'two hard NATs: port mapping on either',
-    { ours: hard, theirs: hard, view: { candidates: three } },
-    /port mapping \(UPnP, PCP\) on b's router/,
-  ],
-]
-for (const [what, it, expected] of advice) {
-  test(`advice: ${what}`, () => assert.match(of(it).advice.join('\n'), expected))
-}
-
-test('a path that is as good as it can be needs no advice', () => {
-  const it = of({
-    view: direct(
-      answered('192.168.1.7:1', { kind: 'lan' }),
-      silent('192.168.1.9:1', { kind: 'host' }),
-      silent('203.0.113.80:1', { kind: 'mapped' }),
-    ),
-  })
-  assert.deepEqual(it.advice, [])
-})
-
-const accounts: [string, CandidateView, string][] = [
-  ['in use', answered('203.0.113.7:1'), "where others see b (b's record says so): in use; answered 2 s ago in 3.1 ms"],
-  ['silent', silent('203.0.113.7:1'), "where others see b (b's record says so): 6 PINGs, the last 12 s ago, no answer"],
-  [
-    'from an OFFER, under way',
-    silent('203.0.113.7:1', { why: 'being tried', sources: ['offer'], probes: 1, lastProbeAt: now }),
-    'where others see b (b says so now): 1 PING, the last 0 s ago, still waiting',
-  ],
-  [
-    'it answered once',
-    silent('203.0.113.7:1', {
-      why: 'stopped answering',
-      kind: 'cached',
-      sources: ['cache'],
-      rtt: 15,
-      answeredAt: now - 90 * second,
-    }),
-    'where it was the last time: 6 PINGs, the last 12 s ago, no answer; it answered 90 s ago in 15 ms',
-  ],
-  [
-    'no such family here',
-    silent('[2001:db8:9::1]:1', { why: 'no IPv6 here', kind: 'host', probes: 0, lastProbeAt: null }),
-    "an address of b's machine (b's record says so): not tried: a has no IPv6 address",
-  ],
-  [
-    'private, elsewhere',
-    silent('10.0.0.5:1', { kind: 'host' }),
-    "an address of b's machine (b's record says so): 6 PINGs, the last 12 s ago, no answer; a private address of another network leads nowhere from here",
-  ],
-  [
-    'private, the same range in another house',
-    silent('192.168.1.9:1', { kind: 'host' }),
-    "an address of b's machine (b's record says so): 6 PINGs, the last 12 s ago, no answer; a's network uses the same private range, but b is behind another router",
-  ],
-]
-for (const [what, candidate, expected] of accounts) {
-  test(`a candidate: ${what}`, () =>
-    assert.equal(of({ view: { candidates: [candidate] } }).candidates[0]?.account, expected))
-}
-
-test('facts of both sides, of calls and of guesses', () => {
-  const { facts } = of({
-    theirs: hard,
-    view: {
-      candidates: three,
-      offersSent: 3,
-      offersAnswered: 1,
-      lastOfferedAt: now - 5 * second,
-      beatsSent: 100,
-      beatsMissed: 7,
-    },
-    call: call(['r1', 'passed'], ['r2', 'silent']),
-    guessing: birthday,
-    latestHandshake: wall - 180 * second,
-  })
-  assert.deepEqual(facts, [
-    "a's router shows one port to everybody (endpoint-independent mapping), and lets in only who was written to (address-and-port-dependent filtering)",
-    "b's router maps each destination to another port (endpoint-dependent mapping), and lets in only who was written to (address-and-port-dependent filtering); its record names homes r1, r2, and is valid for 20 h",
-    '3 calls sent, the last 5 s ago through r1 (passed), r2 (silent); 1 answered',
-    'birthday probing: rest, 1000 probes, begun 22 s ago (no answer)',
-    '7 of 100 PINGs on the path in use got no answer',
-    'the last WireGuard handshake was 3 min ago',
-  ])
-})
