@@ -1,12 +1,12 @@
--- Wireshark dissector for the control packets of wh: UDP payloads that start with ff 01, ff 02 or ff 03.
+-- Wireshark dissector for the control packets of wh: UDP payloads that start with ff 01 to ff 04.
 --
 -- Use: tshark -X lua_script:config/wireshark/wh.lua -r FILE, or put it into Wireshark's folder of personal Lua plugins.
 -- Filter: "wirehub", "wirehub.format == 2", "wirehub.connection == 10:11:12:13:14:15:16:17".
--- It decrypts nothing: the keys never leave the nodes. docs/protocol/control.md, home.md and stream.md describe every byte.
+-- It decrypts nothing: the keys never leave the nodes. docs/protocol/control.md, home.md, relay.md and stream.md describe every byte.
 
 local wirehub = Proto('wirehub', 'wh control protocol')
 
-local formats = { [1] = 'sealed datagram', [2] = 'stream packet', [3] = 'LAN announcement' }
+local formats = { [1] = 'sealed datagram', [2] = 'stream packet', [3] = 'LAN announcement', [4] = 'BIND, to a port of a relay' }
 
 local f = {
   format = ProtoField.uint8('wirehub.format', 'Format', base.DEC, formats),
@@ -30,7 +30,7 @@ local future = ProtoExpert.new('wirehub.future', 'A format that this dissector d
 wirehub.experts = { short, future }
 
 -- The lengths of src/protocol/control/constants.ts and src/protocol/lan/announcement.ts.
-local least = { [1] = 115, [2] = 34, [3] = 36 }
+local least = { [1] = 115, [2] = 34, [3] = 36, [4] = 165 }
 local tag_length = 16
 
 -- What a message may be, by its length: the only thing that an onlooker can guess.
@@ -40,22 +40,34 @@ local function guess(length)
   if length == 783 then return 'FIND or the longest RECORD?' end
   if length == 15 then return 'RECORD, none?' end
   if length == 14 then return 'CALLED?' end
+  if length == 39 then return 'BOUND (IPv4)?' end
+  if length == 51 then return 'BOUND (IPv6)?' end
   if length == 50 then return 'LEASE (IPv4)?' end
   if length == 78 then return 'HOME or LEASE (IPv6)?' end
+  if length == 80 then return 'HOME or LEASE (IPv6), with a relay port?' end
   if length >= 1086 then return 'OPEN, CALL, or a PING that probes the MTU?' end
   if length >= 192 and length % 64 == 0 then return 'OFFER?' end
   if length >= 178 then return 'CALL, RECORD or PING?' end
   return 'RECORD, LEASE or PING?'
 end
 
-local function sealed(buffer, tree)
+local function sealed_fields(buffer, tree)
   local length = buffer:len() - 114
   tree:add(f.check, buffer(2, 16))
   tree:add(f.ephemeral, buffer(18, 32))
   tree:add(f.sender, buffer(50, 48))
   tree:add(f.body, buffer(98))
   tree:add(f.message_length, buffer(98), length):set_generated()
+  return length
+end
+
+local function sealed(buffer, tree)
+  local length = sealed_fields(buffer, tree)
   return 'sealed, ' .. length .. ' bytes: ' .. guess(length)
+end
+
+local function bind(buffer, tree)
+  return 'BIND, sealed, ' .. sealed_fields(buffer, tree) .. ' bytes'
 end
 
 local function stream(buffer, tree)
@@ -74,7 +86,7 @@ local function announcement(buffer, tree)
   return 'announcement, port ' .. buffer(18, 2):uint()
 end
 
-local by_format = { sealed, stream, announcement }
+local by_format = { sealed, stream, announcement, bind }
 
 function wirehub.dissector(buffer, packet, root)
   packet.cols.protocol = 'wh'

@@ -8,7 +8,8 @@ import { hour, minute, second } from '../../base/time.ts'
 export const controlByte = 0xff
 
 /** Second byte: what follows. Datagrams of other formats are dropped, so a later one cannot be mistaken for these. */
-export const formats = { sealed: 1, stream: 2 } as const
+/** `bind`: sealed as well, for the relay whose port it comes to; there, the rest is forwarded. 3 is `protocol/lan`'s, on its own port. */
+export const formats = { sealed: 1, stream: 2, bind: 4 } as const
 
 export const headerLength = 2
 export const checkLength = 16
@@ -70,10 +71,18 @@ export const maxOpenPacket = maxMessage - openHead
 export const callHead = 1 + transactionLength + tokenLength + keyLength + 2
 /** The longest datagram that a CALL can carry. */
 export const maxCalled = maxMessage - callHead
-/** The longest LEASE: type, transaction, state, token, seconds, endpoint, clock, other port, other family and address. */
+/** The longest LEASE without a relay port: type, transaction, state, token, seconds, endpoint, clock, other port, other family and address. */
 export const leaseLength = 1 + transactionLength + 1 + tokenLength + 2 + endpointLength + 8 + 2 + 1 + 16
 /** A HOME is never shorter than the LEASE it asks for. */
 export const homeLength = leaseLength
+/** A HOME that wants a relay port gets a LEASE with two bytes more. */
+export const homeLengthWithRelay = homeLength + 2
+/** HOME without its flags: type, transaction, token. */
+export const homeHead = 1 + transactionLength + tokenLength
+/** The longest BOUND: type, transaction, state, token, seconds, endpoint. */
+export const boundLength = 1 + transactionLength + 1 + tokenLength + 2 + endpointLength
+/** A BIND is never shorter than the BOUND it asks for. */
+export const bindLength = boundLength
 /** OFFERs are padded to a multiple of this, so that their length tells less. */
 export const offerBlock = 64
 

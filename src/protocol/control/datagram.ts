@@ -1,5 +1,5 @@
 /**
- * Format 1: a message sealed for one receiver, which stands alone.
+ * Format 1: a message sealed for one receiver, which stands alone. Format 4 is the same with another second byte, for BINDs only.
  *
  *      0      1      2                    18                   50                          98              n
  *     | 0xff | 0x01 | check, 16 bytes    | e, 32 bytes        | s sealed, 48 bytes        | body sealed     |
@@ -43,13 +43,14 @@ export function sealDatagram(
   ss: Uint8Array,
   ephemeral: KeyPair,
   body: Uint8Array,
+  format: number = sizes.formats.sealed,
 ): Uint8Array | null {
   if (body.length === 0 || body.length > sizes.maxMessage) throw new TypeError(`a message of ${body.length} bytes`)
   const noise = sealNoise(crypto, receiver.start, sender, receiver.publicKey, ss, ephemeral, body)
   if (noise === null) return null
   const bytes = new Uint8Array(bodyStart + noise.length)
   bytes[0] = sizes.controlByte
-  bytes[1] = sizes.formats.sealed
+  bytes[1] = format
   bytes.set(crypto.hmac(receiver.checkKey, noise).subarray(0, sizes.checkLength), sizes.headerLength)
   bytes.set(noise, bodyStart)
   return bytes

@@ -14,7 +14,7 @@ import type { Time } from '../../base/time.ts'
 import { type PrivateKey, type PublicKey, publicKeyBytes, publicKeyOf } from '../identity/key.ts'
 import { workbitOf } from '../identity/workbit.ts'
 import { Budget, type Budgets, type Refusal } from './budget.ts'
-import { tables } from './constants.ts'
+import { formats, tables } from './constants.ts'
 import { claimDatagram, fits, passesCheck, type Receiver, receiverOf, sealDatagram } from './datagram.ts'
 import { decodeMessage, encodeMessage, type Message, type NoMessage } from './message.ts'
 import { Recent } from './recent.ts'
@@ -73,7 +73,7 @@ export class Door {
     this.#budget = new Budget(options.budgets)
   }
 
-  /** Opens a datagram of format 1, or drops it. */
+  /** Opens a datagram of format 1 or 4, or drops it. */
   open(bytes: Uint8Array, from: Endpoint, now: Time): Opened | null {
     const opened = this.#open(bytes, from, now)
     if (typeof opened !== 'string') return opened
@@ -128,7 +128,8 @@ export class Door {
     const ss = this.#secretWith(to, receiver.publicKey)
     if (ss === null) return null
     const ephemeral = this.#crypto.generateDhKey()
-    return sealDatagram(this.#crypto, this.#self.publicKey, receiver, ss, ephemeral, encodeMessage(message))
+    const format = message.type === 'bind' ? formats.bind : formats.sealed
+    return sealDatagram(this.#crypto, this.#self.publicKey, receiver, ss, ephemeral, encodeMessage(message), format)
   }
 
   /** Entries of all tables, which have bounds. */

@@ -8,7 +8,8 @@
  *     CALL     6   CALLED 11     `messages/home.ts`
  *     HOME     7   LEASE  10
  *     OFFER   12                 `messages/offer.ts`
- *     RELAY    8   PSK     9     reserved
+ *     BIND     8   BOUND  13     `messages/relay.ts`
+ *     PSK      9                 reserved
  *
  * A question that is shorter than its longest answer is malformed, so that nobody can be made to send more than came.
  */
@@ -22,12 +23,14 @@ import * as homes from './messages/home.ts'
 import { decodeOffer, encodeOffer, type Offer } from './messages/offer.ts'
 import { decodePing, decodePong, encodePing, encodePong, type Ping, type Pong } from './messages/ping.ts'
 import * as records from './messages/record.ts'
+import * as relays from './messages/relay.ts'
 
 export type { NoMessage } from './messages/fields.ts'
 export type { CallState, LeaseState } from './messages/home.ts'
 export type { Offer, Spray } from './messages/offer.ts'
 export { leastPadding } from './messages/ping.ts'
 export { noTransaction } from './messages/record.ts'
+export type { BoundState } from './messages/relay.ts'
 
 export type Message =
   | Ping
@@ -39,11 +42,13 @@ export type Message =
   | homes.HomeMessage
   | homes.LeaseMessage
   | homes.CalledMessage
+  | relays.BindMessage
+  | relays.BoundMessage
   | Offer
 
 export const types = {
-  ...{ ping: 1, pong: 2, find: 3, record: 4, open: 5, call: 6, home: 7, relay: 8, psk: 9 },
-  ...{ lease: 10, called: 11, offer: 12 },
+  ...{ ping: 1, pong: 2, find: 3, record: 4, open: 5, call: 6, home: 7, bind: 8, psk: 9 },
+  ...{ lease: 10, called: 11, offer: 12, bound: 13 },
 } as const
 
 /** Names a network to its members, who know its name. */
@@ -78,6 +83,10 @@ export function encodeMessage(message: Message): Uint8Array {
       return homes.encodeLease(number, message)
     case 'called':
       return homes.encodeCalled(number, message)
+    case 'bind':
+      return relays.encodeBind(number, message)
+    case 'bound':
+      return relays.encodeBound(number, message)
     case 'offer':
       return encodeOffer(number, message)
   }
@@ -104,11 +113,14 @@ export function decodeMessage(body: Uint8Array): Message | NoMessage {
       return homes.decodeLease(body)
     case types.called:
       return homes.decodeCalled(body)
+    case types.bind:
+      return relays.decodeBind(body)
+    case types.bound:
+      return relays.decodeBound(body)
     case types.offer:
       return decodeOffer(body)
     case undefined:
       return 'malformed'
-    case types.relay:
     case types.psk:
       return 'reserved type'
     default:

@@ -2,11 +2,12 @@
  * What a record says, before it is sealed:
  *
  *     | NAT kind | count ≤ 16 | count × (kind | family 4 or 6 | address 4 or 16 | port u16) | count ≤ 3 | count × key 32
- *     | filtering | flags | for each home: family 0, 4 or 6 | address 0, 4 or 16 | port u16, if there is an address | zeros |
+ *     | filtering | flags | for each home: family 0, 4 or 6 | address 0, 4 or 16 | port u16, if there is an address
+ *     | for each home: relay port u16, 0: none | zeros |
  *
  * The zeros fill it up to a multiple of 128 bytes, so that its length does not tell how many addresses a node has. A reader ignores
- * whatever stands there, and endpoints of kinds that it does not know: both are for later versions. The second line came so: where
- * an older node wrote zeros, it says that nothing is known.
+ * whatever stands there, and endpoints of kinds that it does not know: both are for later versions. The second line came so, and then
+ * the third: where an older node wrote zeros, it says that nothing is known.
  */
 
 import * as P from 'micro-packed'
@@ -28,7 +29,12 @@ export type NatKind = 'unknown' | 'none' | 'endpoint-independent' | 'endpoint-de
 export type Filtering = 'unknown' | 'none' | 'endpoint-independent' | 'address-dependent' | 'address-and-port-dependent'
 
 /** A reachable node that passes calls on to the owner of the record, and where it is. */
-export type Home = { readonly key: PublicKey; readonly endpoint?: Endpoint }
+export type Home = {
+  readonly key: PublicKey
+  readonly endpoint?: Endpoint
+  /** The port there that is the owner's: what comes to it is forwarded, from those that the owner wants (docs/protocol/relay.md). */
+  readonly relay?: number
+}
 
 export type RecordBody = {
   readonly nat: NatKind
@@ -77,9 +83,11 @@ const more = (homes: number) =>
     filtering: P.U8,
     flags: P.U8,
     homes: P.array(homes, P.tag(P.U8, { 0: P.bytes(0), 4: at(4), 6: at(16) })),
+    rest: P.bytes(null),
   })
+const portsOf = (homes: number) => P.array(homes, P.U16BE)
 /** Its greatest length. */
-const moreLength = 1 + 1 + homesLimit * (1 + 16 + 2)
+const moreLength = 1 + 1 + homesLimit * (1 + 16 + 2 + 2)
 
 /** At most 512 bytes. Endpoints beyond the sixteenth and homes beyond the third are left out. */
 export function encodeBody(body: RecordBody): Uint8Array {
@@ -103,6 +111,10 @@ export function encodeBody(body: RecordBody): Uint8Array {
             }
           : { TAG: 0, data: new Uint8Array(0) },
       ),
+      // where there is none, nothing: two zeros more could be the begin of another block
+      rest: homes.some(({ relay }) => relay !== undefined)
+        ? portsOf(homes.length).encode(homes.map(({ relay }) => relay ?? 0))
+        : new Uint8Array(0),
     }),
   })
   const padded = new Uint8Array(Math.ceil(bytes.length / blockLength) * blockLength)
@@ -119,6 +131,7 @@ export function decodeBody(bytes: Uint8Array): RecordBody | null {
   rest.set(read.rest.subarray(0, moreLength))
   const known = parse(more(read.homes.length), rest)
   const filtering = filterings[known?.filtering ?? 0] ?? 'unknown'
+  const relays = known ? parse(portsOf(read.homes.length), known.rest) : null
   const has = (flag: number) => ((known?.flags ?? 0) & flag) !== 0
   return {
     nat: natKinds[read.nat] ?? 'unknown',
@@ -131,11 +144,13 @@ export function decodeBody(bytes: Uint8Array): RecordBody | null {
     homes: read.homes.flatMap((key, i) => {
       if (!isPublicKey(key)) return []
       const home = known?.homes[i]
+      const relay = relays?.[i] ?? 0
       const endpoint = home && home.TAG !== 0 && home.data.port > 0 && isHost(home.data.address) && home.data
       return [
         {
           key: publicKeyOf(key),
           ...(endpoint && { endpoint: { host: addressOf(endpoint.address), port: endpoint.port } }),
+          ...(relay > 0 && { relay }),
         },
       ]
     }),

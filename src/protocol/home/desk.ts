@@ -54,16 +54,16 @@ export class Desk {
     this.#rank = rank
   }
 
-  /** What `key` must show to prove that it receives at `endpoint`. */
-  token(key: PublicKey, endpoint: Endpoint, now: Time): Uint8Array {
-    return this.#tokenOf(key, endpoint, epochOf(now))
+  /** What `key` must show to prove that it receives at `endpoint`. @param round a token of one is none of another */
+  token(key: PublicKey, endpoint: Endpoint, now: Time, round = 0): Uint8Array {
+    return this.#tokenOf(key, endpoint, epochOf(now), round)
   }
 
   /** Was this token given to `key` at `endpoint`, and not too long ago? */
-  isToken(token: Uint8Array | null, key: PublicKey, endpoint: Endpoint, now: Time): boolean {
+  isToken(token: Uint8Array | null, key: PublicKey, endpoint: Endpoint, now: Time, round = 0): boolean {
     if (token === null) return false
     const epoch = epochOf(now)
-    return [epoch, epoch - 1].some(epoch => equal(token, this.#tokenOf(key, endpoint, epoch)))
+    return [epoch, epoch - 1].some(epoch => equal(token, this.#tokenOf(key, endpoint, epoch, round)))
   }
 
   /** A HOME. Its answer always brings a token for `from`, which costs the desk no memory. */
@@ -146,11 +146,12 @@ export class Desk {
     }
   }
 
-  #tokenOf(key: PublicKey, { host, port }: Endpoint, epoch: number): Uint8Array {
-    const numbers = new DataView(new ArrayBuffer(2 + 4 + 8))
+  #tokenOf(key: PublicKey, { host, port }: Endpoint, epoch: number, round: number): Uint8Array {
+    const numbers = new DataView(new ArrayBuffer(2 + 4 + 8 + 4))
     numbers.setUint16(0, port)
     numbers.setUint32(2, this.#moves.get(key) ?? 0)
     numbers.setBigInt64(6, BigInt(epoch))
+    numbers.setUint32(14, round)
     const parts = [publicKeyBytes(key), new Uint8Array(numbers.buffer), addressBytes(host)]
     return this.#crypto.hmac(this.#secret, ...parts).slice(0, tokenLength)
   }

@@ -19,6 +19,8 @@ export type GivenLease = {
   readonly token: Uint8Array
   readonly seconds: number
   readonly observed: Endpoint
+  /** Our port there, if it relays for us. */
+  readonly relay?: number
 }
 
 export type HomesInput =
@@ -40,7 +42,7 @@ export type HomesInput =
 export type HomesOutput =
   /** Send a HOME with this token. Ends in `lease` or `silent`, once for each. */
   | { readonly kind: 'ask'; readonly key: PublicKey; readonly endpoint: Endpoint; readonly token: Uint8Array | null }
-  /** `current()` names others, or in another order. */
+  /** `current()` names others, or in another order, or other ports. */
   | { readonly kind: 'changed' }
 
 export type CurrentHome = {
@@ -49,4 +51,6 @@ export type CurrentHome = {
   readonly token: Uint8Array
   /** Where it sees us. */
   readonly observed: Endpoint
+  /** Our port there, if it relays for us. */
+  readonly relay?: number
 }

@@ -18,7 +18,12 @@ import type { CurrentHome, HomesInput, HomesOutput, KnownNode } from './events.t
 
 export type { CurrentHome, GivenLease, HomesInput, HomesOutput, KnownNode } from './events.ts'
 
-type Held = { readonly until: Time; readonly since: Time; readonly observed: Endpoint }
+type Held = {
+  readonly until: Time
+  readonly since: Time
+  readonly observed: Endpoint
+  readonly relay: number | undefined
+}
 
 type Candidate = {
   readonly key: PublicKey
@@ -102,7 +107,12 @@ export class Homes {
   /** The homes that we have now, best first. */
   current(): CurrentHome[] {
     return this.#held().flatMap(({ key, endpoint, token, held }) =>
-      held && token ? [{ key, endpoint, token, observed: held.observed }] : [],
+      held && token
+        ? {
+            ...{ key, endpoint, token, observed: held.observed },
+            ...(held.relay !== undefined && { relay: held.relay }),
+          }
+        : [],
     )
   }
 
@@ -141,7 +151,7 @@ export class Homes {
   #answered(input: HomesInput & { kind: 'lease' }, now: Time, out: HomesOutput[]): void {
     const candidate = this.#waitingOne(input)
     if (!candidate) return
-    const { state, token, seconds, observed } = input.lease
+    const { state, token, seconds, observed, relay } = input.lease
     candidate.token = token
     // too short to be refreshed at our pace: it does not want us
     const useless = seconds * second - limits.leaseMargin < limits.refreshLeast
@@ -156,7 +166,7 @@ export class Homes {
     } else {
       candidate.silences = 0
       candidate.proves = 0
-      candidate.held = { until: now + seconds * second, since: candidate.held?.since ?? now, observed }
+      candidate.held = { until: now + seconds * second, since: candidate.held?.since ?? now, observed, relay }
       candidate.askAt = now + this.#refreshAfter(seconds)
       this.#release(now)
     }
@@ -230,7 +240,7 @@ export class Homes {
   }
 
   #tell(out: HomesOutput[]): void {
-    const names = this.current().map(({ key, endpoint }) => nameOf(key, endpoint))
+    const names = this.current().map(({ key, endpoint, relay = 0 }) => `${nameOf(key, endpoint)} ${relay}`)
     if (names.join() === this.#told) return
     this.#told = names.join()
     out.push({ kind: 'changed' })

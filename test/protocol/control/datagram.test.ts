@@ -5,9 +5,9 @@ import { x25519 } from '@noble/curves/ed25519.js'
 import { hex } from '@scure/base'
 import fc from 'fast-check'
 import { systemCrypto as crypto } from '../../../src/os/crypto.ts'
-import { maxMessage, overhead } from '../../../src/protocol/control/constants.ts'
+import { formats, maxMessage, overhead } from '../../../src/protocol/control/constants.ts'
 import { claimDatagram, fits, passesCheck, receiverOf, sealDatagram } from '../../../src/protocol/control/datagram.ts'
-import { encodeMessage } from '../../../src/protocol/control/message.ts'
+import { encodeMessage, types } from '../../../src/protocol/control/message.ts'
 import { message } from './messages.ts'
 
 type Vectors = Record<'sender' | 'receiver' | 'ephemeral', string> & {
@@ -28,7 +28,9 @@ const ss = crypto.dh(sender.key, node.publicKey)!
 for (const { name, body, datagram } of vectors.datagrams) {
   test(`${name} as another implementation seals it`, () => {
     const ephemeral = pair(vectors.ephemeral)
-    const sealed = sealDatagram(crypto, sender.publicKey, receiver, ss, ephemeral, hex.decode(body))
+    const bytesOf = hex.decode(body)
+    const format = bytesOf[0] === types.bind ? formats.bind : formats.sealed
+    const sealed = sealDatagram(crypto, sender.publicKey, receiver, ss, ephemeral, bytesOf, format)
     assert.equal(hex.encode(sealed!), datagram)
     const bytes = hex.decode(datagram)
     assert.ok(fits(bytes) && passesCheck(crypto, receiver, bytes))

@@ -81,7 +81,7 @@ const drops: [string, Uint8Array, Drop, number][] = [
   ],
   ['a damaged body', checked(changed(good.length - 1)), 'forged', 2],
   ['half a PING', sealBody(worker, own.publicKey(), body.subarray(0, 20)), 'malformed', 2],
-  ['RELAY', sealBody(worker, own.publicKey(), Uint8Array.of(8, 1, 2)), 'reserved type', 2],
+  ['PSK', sealBody(worker, own.publicKey(), Uint8Array.of(9, 1, 2)), 'reserved type', 2],
   ['a type of the future', sealBody(worker, own.publicKey(), Uint8Array.of(77, 1, 2)), 'unknown type', 2],
 ]
 

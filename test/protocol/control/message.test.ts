@@ -104,6 +104,54 @@ const rows: [string, Message, string][] = [
     `0a 000102030405060708090a0b 03 ${tokenHex} 0000 06 20010db8000000000000000000000009 9c41 000000006b49d200
      ca6d 06 20010db8000000000000000000000008`,
   ],
+  [
+    'HOME, a relay port wanted',
+    { type: 'home', transaction, token, relay: true },
+    `07 000102030405060708090a0b ${tokenHex} 01 ${zeros(50)}`,
+  ],
+  [
+    'LEASE, a relay port',
+    {
+      ...{ type: 'lease', transaction, state: 'leased', token, seconds: 90, clock, relay: 61234 },
+      ...{ observed: { host: '198.51.100.9', port: 40001 }, other: { port: 51821, address: '203.0.113.8' } },
+    },
+    `0a 000102030405060708090a0b 01 ${tokenHex} 005a 04 c6336409 9c41 000000006b49d200 ca6d 04 cb007108 ef32`,
+  ],
+  [
+    'LEASE, the longest with a relay port',
+    {
+      ...{ type: 'lease', transaction, state: 'leased', token, seconds: 90, clock, relay: 61234 },
+      ...{ observed: { host: '2001:db8::9', port: 40001 }, other: { port: 51821, address: '2001:db8::8' } },
+    },
+    `0a 000102030405060708090a0b 01 ${tokenHex} 005a 06 20010db8000000000000000000000009 9c41 000000006b49d200
+     ca6d 06 20010db8000000000000000000000008 ef32`,
+  ],
+  [
+    'BIND',
+    { type: 'bind', transaction, token, port: 61234 },
+    `08 000102030405060708090a0b ${tokenHex} ef32 ${zeros(20)}`,
+  ],
+  [
+    'BIND, no token',
+    { type: 'bind', transaction, token: null, port: 61234 },
+    `08 000102030405060708090a0b ${zeros(16)} ef32 ${zeros(20)}`,
+  ],
+  [
+    'BOUND, IPv4',
+    {
+      ...{ type: 'bound', transaction, state: 'bound', token, seconds: 60 },
+      observed: { host: '198.51.100.9', port: 40001 },
+    },
+    `0d 000102030405060708090a0b 01 ${tokenHex} 003c 04 c6336409 9c41`,
+  ],
+  [
+    'BOUND, IPv6',
+    {
+      ...{ type: 'bound', transaction, state: 'prove', token, seconds: 0 },
+      observed: { host: '2001:db8::9', port: 40001 },
+    },
+    `0d 000102030405060708090a0b 03 ${tokenHex} 0000 06 20010db8000000000000000000000009 9c41`,
+  ],
   ['CALLED', { type: 'called', transaction, state: 'absent' }, '0b 000102030405060708090a0b 03'],
   [
     'CALL',
@@ -134,8 +182,8 @@ for (const [name, message, row] of rows) {
 
 test('the examples of docs/protocol/control.md are those rows', () => {
   const text = readFileSync(new URL('../../../docs/protocol/control.md', import.meta.url), 'utf8')
-  const examples = [...text.matchAll(/^0[1-9abc](?: [0-9a-f]+)+/gm)].map(match => match[0].replaceAll(' ', ''))
-  assert.equal(examples.length, 11)
+  const examples = [...text.matchAll(/^0[1-9a-d](?: [0-9a-f]+)+/gm)].map(match => match[0].replaceAll(' ', ''))
+  assert.equal(examples.length, 15)
   for (const example of examples) {
     assert.ok(
       vectors.datagrams.some(({ body }) => body.startsWith(example.replace(/00$/, ''))),
@@ -158,8 +206,9 @@ test('what is encoded is decoded, and fits a datagram', () => {
 test('trailing bytes are padding; only a PING counts them', () => {
   fc.assert(
     fc.property(message, fc.uint8Array({ maxLength: 50 }), (message, more) => {
-      // after a PONG that says no network comes padding, which is zero
+      // after a PONG that says no network, and a LEASE that says no relay port, comes padding, which is zero
       if (message.type === 'pong' && message.sameNetwork === undefined) more.fill(0)
+      if (message.type === 'lease' && message.relay === undefined) more.fill(0)
       const bytes = encodeMessage(message)
       const longer = new Uint8Array(bytes.length + more.length)
       longer.set(bytes)
@@ -186,7 +235,8 @@ test('a message cut anywhere before its padding is malformed, and so is a short 
     record: Infinity,
     open: sizes.openLength,
     home: sizes.homeLength,
-    ...{ call: Infinity, lease: Infinity, called: Infinity },
+    bind: sizes.bindLength,
+    ...{ call: Infinity, lease: Infinity, called: Infinity, bound: Infinity },
   }
   fc.assert(
     fc.property(message, fc.nat(), (message, cut) => {
@@ -195,10 +245,16 @@ test('a message cut anywhere before its padding is malformed, and so is a short 
         ...known,
         open: Math.max(sizes.openLength, sizes.openHead + (message.type === 'open' ? message.packet.length : 0)),
         offer: message.type === 'offer' ? offerLength(message) : 0,
+        ...(message.type === 'home' && message.relay && { home: sizes.homeLengthWithRelay }),
       }[message.type]
-      // without its last byte, what says of which network the node is, a PONG is one that does not say
-      const whole = bytes.length - (message.type === 'pong' && message.sameNetwork !== undefined ? 1 : 0)
-      const length = cut % Math.min(needed, whole)
+      // without its last byte, what says of which network the node is, a PONG is one that does not say; a LEASE without its relay port, too
+      const last =
+        message.type === 'pong' && message.sameNetwork !== undefined
+          ? 1
+          : message.type === 'lease' && message.relay !== undefined
+            ? 2
+            : 0
+      const length = cut % Math.min(needed, bytes.length - last)
       assert.equal(decodeMessage(bytes.subarray(0, length)), 'malformed')
     }),
     { numRuns: 500 },
@@ -206,8 +262,8 @@ test('a message cut anywhere before its padding is malformed, and so is a short 
 })
 
 test('types that are not known, or not yet', () => {
-  for (const type of [8, 9]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'reserved type')
-  for (const type of [0, 13, 255]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'unknown type')
+  for (const type of [9]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'reserved type')
+  for (const type of [0, 14, 255]) assert.equal(decodeMessage(Uint8Array.of(type, 1, 2, 3)), 'unknown type')
   assert.equal(decodeMessage(new Uint8Array(0)), 'malformed')
 })
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { addressOf } from '../../../src/base/ip.ts'
 import * as sizes from '../../../src/protocol/control/constants.ts'
-import { leastPadding, type Message } from '../../../src/protocol/control/message.ts'
+import { type BoundState, leastPadding, type Message } from '../../../src/protocol/control/message.ts'
 import { publicKeyOf } from '../../../src/protocol/identity/key.ts'
 import { host, recordBody } from '../directory/bodies.ts'
 
@@ -78,7 +78,13 @@ const home = record({
     token.filter(bytes => bytes.some(byte => byte !== 0)),
   ),
 })
-const lease = record({
+const homeWithRelay = record({
+  type: fc.constant('home' as const),
+  transaction,
+  token: fc.constant(null),
+  relay: fc.constant(true as const),
+})
+const leaseFields = {
   type: fc.constant('lease' as const),
   transaction,
   state: fc.constantFrom('leased' as const, 'prove' as const, 'full' as const),
@@ -87,11 +93,29 @@ const lease = record({
   observed: endpoint,
   clock,
   other: some({ port, address: host }),
-})
+}
+const lease = fc.oneof(record(leaseFields), record({ ...leaseFields, relay: port }))
 const called = record({
   type: fc.constant('called' as const),
   transaction,
   state: fc.constantFrom('passed' as const, 'prove' as const, 'absent' as const, 'busy' as const),
+})
+const bind = record({
+  type: fc.constant('bind' as const),
+  transaction,
+  token: fc.oneof(
+    fc.constant(null),
+    token.filter(bytes => bytes.some(byte => byte !== 0)),
+  ),
+  port,
+})
+const bound = record({
+  type: fc.constant('bound' as const),
+  transaction,
+  state: fc.constantFrom<BoundState>('bound', 'waiting', 'prove', 'absent', 'full', 'refused'),
+  token,
+  seconds: fc.nat(0xffff),
+  observed: endpoint,
 })
 const sockets = port
 const step = fc.integer({ min: -0x8000, max: 0x7fff }).filter(step => step !== 0)
@@ -108,5 +132,5 @@ const offer = fc.oneof(record(offerFields), record({ ...offerFields, spray }))
 
 export const message: fc.Arbitrary<Message> = fc.oneof(
   ...[ping, pong, find, answer, open],
-  ...[call, home, lease, called, offer],
+  ...[call, home, homeWithRelay, lease, called, offer, bind, bound],
 )

@@ -28,7 +28,7 @@ export const recordBody: fc.Arbitrary<RecordBody> = fc.record(
   {
     nat,
     endpoints: fc.array(fc.record({ kind, endpoint }, plain), { maxLength: 16 }),
-    homes: fc.array(fc.record({ key, endpoint }, { ...plain, requiredKeys: ['key'] }), { maxLength: 3 }),
+    homes: fc.array(fc.record({ key, endpoint, relay: port }, { ...plain, requiredKeys: ['key'] }), { maxLength: 3 }),
     filtering,
     hairpins: fc.constant(true),
     keepsPort: fc.constant(true),

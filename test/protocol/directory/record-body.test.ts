@@ -7,6 +7,7 @@ import {
   decodeBody,
   encodeBody,
   endpointsLimit,
+  type Home,
   homesLimit,
   type RecordBody,
 } from '../../../src/protocol/directory/record-body.ts'
@@ -33,10 +34,11 @@ const moreAt = 1 + 1 + (2 + 4 + 2) + (2 + 16 + 2) + 1 + 2 * 32
 
 test('bodies as the Python program has them', () => {
   for (const { body, endpoints, homes, ...rest } of vectors.bodies) {
-    const place = ({ kind, key, host, port }: Record<string, string>) => ({
+    const place = ({ kind, key, host, port, relay }: Record<string, string>) => ({
       ...(kind && { kind }),
       ...(key && { key }),
       ...(host && { endpoint: { host, port } }),
+      ...(relay && { relay }),
     })
     const written = { ...rest, endpoints: endpoints.map(place), homes: homes.map(place) }
     assert.equal(hex(encodeBody(written)), body)
@@ -56,7 +58,7 @@ test('what is written is read; the length is a multiple of 128, 512 at most', ()
   const fullest: RecordBody = {
     ...record,
     endpoints: Array.from({ length: endpointsLimit }, () => ({ kind: 'host', endpoint })),
-    homes: Array.from({ length: homesLimit }, (_, i) => ({ key: keyOf(i + 1), endpoint })),
+    homes: Array.from({ length: homesLimit }, (_, i) => ({ key: keyOf(i + 1), endpoint, relay: 61_000 + i })),
   }
   assert.equal(encodeBody(fullest).length, 512)
   assert.deepEqual(decodeBody(encodeBody(fullest)), fullest)
@@ -102,11 +104,49 @@ test('an endpoint stays with its home where another home is no key', () => {
   assert.deepEqual(decodeBody(body)?.homes, [{ key: keyOf(2), endpoint: { host: '::1', port: 7 } }])
 })
 
+test('relay ports stand behind what older nodes read, and only where there are some', () => {
+  const [first, second] = record.homes as [Home, Home]
+  const told = encodeBody({ ...record, homes: [first, { ...second, relay: 61_234 }] })
+  const plain = encodeBody(record)
+  // the endpoints of both homes: filtering, flags, 1 + 4 + 2, 1
+  const end = moreAt + 2 + 7 + 1
+  assert.deepEqual([...told.subarray(end, end + 4)], [0, 0, 0xef, 0x32])
+  assert.deepEqual(told.subarray(0, end), plain.subarray(0, end), 'an older reader finds what it knows')
+  assert.deepEqual(decodeBody(told)?.homes, [first, { ...second, relay: 61_234 }])
+  assert.deepEqual(decodeBody(told.subarray(0, end))?.homes, [first, second], 'cut off before them')
+  assert.ok(plain.subarray(end).every(byte => byte === 0))
+  assert.deepEqual(decodeBody(plain), record)
+  // they never cost who has none another block
+  const endpoint = { host: '192.0.2.1', port: 1 }
+  const lengths = Array.from({ length: endpointsLimit + 1 }, (_, count) => {
+    const endpoints = Array.from({ length: count }, () => ({ kind: 'host' as const, endpoint }))
+    return encodeBody({ ...record, endpoints }).length
+  })
+  // 1 + 1 + 8 count + 1 + 64 + 10
+  for (const [count, length] of lengths.entries()) assert.equal(length, Math.ceil((77 + 8 * count) / 128) * 128)
+})
+
+test('a relay port stays with its home where another home is no key, or its family is unknown', () => {
+  const homes = [
+    { key: keyOf(1), relay: 1 },
+    { key: keyOf(2), relay: 2 },
+  ]
+  const body = encodeBody({ ...record, homes })
+  body.fill(0xff, moreAt - 64, moreAt - 32)
+  assert.deepEqual(decodeBody(body)?.homes, [homes[1]])
+  const future = encodeBody({ ...record, homes })
+  future[moreAt + 2] = 7
+  assert.deepEqual(
+    decodeBody(future)?.homes,
+    homes.map(({ key }) => ({ key })),
+  )
+})
+
 test('later versions: unknown kinds are left out, bytes behind the known ones ignored', () => {
   const body = encodeBody(record)
   body[0] = 9
   body[2] = 200
-  body.fill(0xaa, body.length - 20)
+  body.fill(0xaa, body.length - 19)
   assert.deepEqual(decodeBody(body), { ...record, nat: 'unknown', endpoints: record.endpoints.slice(1) })
 })
 

@@ -2,9 +2,12 @@
  * Between a node and its home, and between a caller and the home of another: docs/protocol/home.md.
  *
  *     CALL    | 6  | transaction 12 | token 16 | target 32 | length 2 | datagram |
- *     HOME    | 7  | transaction 12 | token 16, zero: none | padding, to 78 in all |
- *     LEASE   | 10 | transaction 12 | state 1 | token 16 | seconds 2 | endpoint | clock 8 | other port 2 | other family 1, address 0, 4 or 16 |
+ *     HOME    | 7  | transaction 12 | token 16, zero: none | flags 1 | padding, to 78 in all, 80 if flag 1 |
+ *     LEASE   | 10 | transaction 12 | state 1 | token 16 | seconds 2 | endpoint | clock 8 | other port 2 | other family 1, address 0, 4 or 16
+ *                  | relay port 2, where flag 1 was set and there is one |
  *     CALLED  | 11 | transaction 12 | state 1 |
+ *
+ * Flag 1: a relay port is wanted, too (docs/protocol/relay.md). Older homes take it for padding, and their LEASEs end before the port.
  *
  * What a CALL carries is a sealed datagram, of the caller for the target: the home passes it on as it is, and cannot read it.
  */
@@ -40,6 +43,8 @@ export type HomeMessage = {
   readonly type: 'home'
   readonly transaction: Uint8Array
   readonly token: Uint8Array | null
+  /** A port of its own at the home, by which it can be reached, is wanted. */
+  readonly relay?: true
 }
 
 export type LeaseMessage = {
@@ -56,6 +61,8 @@ export type LeaseMessage = {
   readonly clock: WallTime
   /** From where else the sender can answer a PING. */
   readonly other: { readonly port?: number; readonly address?: Address }
+  /** The asker's port here. */
+  readonly relay?: number
 }
 
 export type CalledMessage = {
@@ -67,13 +74,14 @@ export type CalledMessage = {
 const leaseStates: readonly LeaseState[] = ['leased', 'prove', 'full']
 const callStates: readonly CallState[] = ['passed', 'prove', 'absent', 'busy']
 const noToken = new Uint8Array(sizes.tokenLength)
+const flags = { relay: 1 } as const
 
 const token = P.bytes(sizes.tokenLength)
 const call = P.struct({ transaction, token, target: P.bytes(sizes.keyLength), datagram: P.bytes(P.U16BE) })
 const home = P.struct({ transaction, token })
 const lease = P.struct({
   ...{ transaction, state: P.U8, token, seconds: P.U16BE, observed: endpoint, clock: P.U64BE },
-  ...{ otherPort: P.U16BE, otherAddress: addressOrNone },
+  ...{ otherPort: P.U16BE, otherAddress: addressOrNone, rest: P.bytes(null) },
 })
 const called = P.struct({ transaction, state: P.U8 })
 
@@ -99,14 +107,22 @@ export function decodeCall(body: Uint8Array): CallMessage | 'malformed' {
 }
 
 export function encodeHome(type: number, message: HomeMessage): Uint8Array {
-  return bodyOf(type, home.encode({ ...message, token: message.token ?? noToken }), sizes.homeLength)
+  const fields = home.encode({ ...message, token: message.token ?? noToken })
+  const bytes = bodyOf(type, fields, message.relay ? sizes.homeLengthWithRelay : sizes.homeLength)
+  if (message.relay) bytes[sizes.homeHead] = flags.relay
+  return bytes
 }
 
 export function decodeHome(body: Uint8Array): HomeMessage | 'malformed' {
   const fields = body.length >= sizes.homeLength && read(home, body.subarray(1))
   if (!fields) return 'malformed'
+  const relay = (body[sizes.homeHead]! & flags.relay) !== 0
+  if (relay && body.length < sizes.homeLengthWithRelay) return 'malformed'
   const none = fields.token.every(byte => byte === 0)
-  return { type: 'home', transaction: fields.transaction, token: none ? null : fields.token }
+  return {
+    ...{ type: 'home', transaction: fields.transaction, token: none ? null : fields.token },
+    ...(relay && { relay }),
+  }
 }
 
 export function encodeLease(type: number, message: LeaseMessage): Uint8Array {
@@ -119,6 +135,7 @@ export function encodeLease(type: number, message: LeaseMessage): Uint8Array {
       clock: BigInt(Math.floor(message.clock / second)),
       otherPort: port ?? 0,
       otherAddress: address === undefined ? { TAG: '0', data: new Uint8Array(0) } : wireAddress(address),
+      rest: message.relay === undefined ? new Uint8Array(0) : P.U16BE.encode(message.relay),
     }),
   )
 }
@@ -133,7 +150,11 @@ export function decodeLease(body: Uint8Array): LeaseMessage | 'malformed' {
     ...(otherPort > 0 && { port: otherPort }),
     ...(otherAddress.TAG !== '0' && isHost(otherAddress.data) && { address: addressOf(otherAddress.data) }),
   }
-  return { type: 'lease', transaction, state, token, seconds, observed, clock, other }
+  const relay = read(P.U16BE, fields.rest) ?? 0
+  return {
+    ...{ type: 'lease', transaction, state, token, seconds, observed, clock, other },
+    ...(relay > 0 && { relay }),
+  }
 }
 
 export function encodeCalled(type: number, message: CalledMessage): Uint8Array {
