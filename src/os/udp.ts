@@ -12,8 +12,8 @@ export type UdpSocket = {
 }
 
 export type BindOptions = {
-  /** TTL or hop limit of what is sent; the system's own if not given. */
-  readonly hopLimit?: number
+  /** TTL or hop limit of what is sent; the system's own if not given. A function says it of each datagram. */
+  readonly hopLimit?: number | ((bytes: Uint8Array) => number)
   /** Bytes that may wait for us. The kernel gives at most `net.core.rmem_max`. */
   readonly receiveBuffer?: number
   /** Called for each datagram that could not be sent. */
@@ -48,7 +48,14 @@ export const systemUdp: Udp = {
         // a later error belongs to one datagram (ICMP, a full buffer): UDP may lose it
         socket.on('error', () => {})
         socket.on('message', (bytes, from) => receive(bytes, { host: from.address, port: from.port }))
-        if (hopLimit !== undefined) socket.setTTL(hopLimit)
+        let current: number | undefined
+        const setHopLimit = (wanted: number | undefined) => {
+          if (wanted === current || wanted === undefined) return
+          socket.setTTL(wanted)
+          current = wanted
+        }
+        const hopLimitOf = typeof hopLimit === 'function' ? hopLimit : () => hopLimit
+        if (typeof hopLimit === 'number') setHopLimit(hopLimit)
         const sent = (error: Error | null) => {
           if (error) onLost()
         }
@@ -56,6 +63,8 @@ export const systemUdp: Udp = {
           port: socket.address().port,
           send(bytes, to) {
             try {
+              // one that waits behind others in a full buffer may leave with the next one's
+              setHopLimit(hopLimitOf(bytes))
               socket.send(bytes, to.port, to.host, sent)
             } catch {
               onLost() // port 0, or closed meanwhile

@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   keys: () => import('./keys.ts'),
   nat: () => import('./nat.ts'),
   'network-file': () => import('./network-file.ts'),
+  relay: () => import('./relay.ts'),
   roam: () => import('./roam.ts'),
   start: () => import('./start.ts'),
   stream: () => import('./stream.ts'),

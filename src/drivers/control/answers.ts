@@ -2,7 +2,7 @@
 
 import type { Address, Endpoint } from '../../base/ip.ts'
 import type { Time, WallTime } from '../../base/time.ts'
-import type { LeaseState } from '../../protocol/control/message.ts'
+import type { BoundState, LeaseState } from '../../protocol/control/message.ts'
 import type { Way } from './responder.ts'
 
 export type Pong = {
@@ -30,4 +30,16 @@ export type Lease = {
   readonly rtt: Time
   /** From where else it can answer a PING. */
   readonly other: { readonly port?: number; readonly address?: Address }
+  /** Our port there, if we wanted one and it has one for us. */
+  readonly relay?: number
+}
+
+export type Bound = {
+  readonly state: BoundState
+  /** Proves to the same node that we were heard at `observed`, whatever the state. */
+  readonly token: Uint8Array
+  /** How long the binding lasts; 0 where there is none. */
+  readonly seconds: number
+  readonly observed: Endpoint
+  readonly rtt: Time
 }

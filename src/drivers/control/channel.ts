@@ -1,7 +1,7 @@
 /**
  * Talks the control protocol over a control port: seals and opens, asks and waits, and has questions answered (`responder.ts`).
  *
- *     PONG, RECORD, LEASE, CALLED   → the question that waits for it, if key, endpoint and transaction are those that were asked
+ *     PONG, RECORD, LEASE, CALLED, BOUND → the question that waits for it, if key, endpoint and transaction are those that were asked
  *     RECORD that nobody asked for  → `onRecord`
  *     OFFER                         → `onOffer`, if it is of our network and no copy
  *     OPEN                          → `onOpen`; a datagram of format 2 → `onStreamPacket`, as it came
@@ -20,12 +20,12 @@ import { type CallState, leastPadding, type Message, networkTag, type Offer } fr
 import { Newest } from '../../protocol/control/newest.ts'
 import type { Desk } from '../../protocol/home/desk.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
-import type { Lease, Pong } from './answers.ts'
+import type { Bound, Lease, Pong } from './answers.ts'
 import { type Asking, Requests } from './requests.ts'
-import { type Asked, type Reflecting, Responder, type Way } from './responder.ts'
+import { type Asked, type Reflecting, type Relaying, Responder, type Way } from './responder.ts'
 
-export type { Lease, Pong } from './answers.ts'
-export type { Reflecting, Way } from './responder.ts'
+export type { Bound, Lease, Pong } from './answers.ts'
+export type { Reflecting, Relaying, Way } from './responder.ts'
 
 /** A request to open a byte stream: `Streams.handleOpen` takes it. */
 export type Open = { readonly connection: Uint8Array; readonly secret: Uint8Array; readonly packet: Uint8Array }
@@ -57,6 +57,8 @@ export type ChannelOptions = ChannelHandlers & {
   /** Absent: this node is no home. */
   readonly desk?: Desk
   readonly reflect?: Reflecting
+  /** Absent: this node is no relay. */
+  readonly relay?: Relaying
 }
 
 export type AskingVia = Asking & {
@@ -81,12 +83,17 @@ export type PingOptions = AskingVia & {
   readonly inUse?: true
 }
 
+export type HomeOptions = AskingVia & {
+  /** Ask for a relay port, too. */
+  readonly relay?: true
+}
+
 export type ChannelCounters = {
-  /** Datagrams that came, of both formats. */
+  /** Datagrams that came, of all formats. */
   received: number
   /** Sealed datagrams of others that were opened and understood. */
   opened: number
-  /** Datagrams sent, of both formats. */
+  /** Datagrams sent, of all formats. */
   sent: number
   /** Datagrams of callers that were passed on, which are among those sent. */
   passedOn: number
@@ -133,7 +140,7 @@ export class Channel {
       passOn: (datagram: Uint8Array, to: Endpoint) => this.#passOn(datagram, to),
       drop: (reason: string) => this.#drop(reason),
     }
-    this.#responder = new Responder(parts, options.desk, options.reflect)
+    this.#responder = new Responder(parts, options)
   }
 
   /** Makes this node a home; `undefined`: it is none any more. */
@@ -143,6 +150,10 @@ export class Channel {
 
   set reflect(reflect: Reflecting | undefined) {
     this.#responder.reflect = reflect
+  }
+
+  set relay(relay: Relaying | undefined) {
+    this.#responder.relay = relay
   }
 
   /** Asks `key` at `endpoint` for an answer; `null` where none comes in time. @throws TypeError where the host is a name, or the padding does not fit */
@@ -171,8 +182,9 @@ export class Channel {
   }
 
   /** Asks `key` to be a home of ours, or just for a token; `null` where no answer comes in time. @param token its last one */
-  home(key: PublicKey, endpoint: Endpoint, token: Uint8Array | null, asking: AskingVia = {}): Promise<Lease | null> {
-    const send = (transaction: Uint8Array) => this.send({ type: 'home', transaction, token }, key, endpoint, asking.via)
+  home(key: PublicKey, endpoint: Endpoint, token: Uint8Array | null, asking: HomeOptions = {}): Promise<Lease | null> {
+    const question = { type: 'home', token, ...(asking.relay && { relay: asking.relay }) } as const
+    const send = (transaction: Uint8Array) => this.send({ ...question, transaction }, key, endpoint, asking.via)
     return this.#ask<Lease>('home', key, endpoint, asking, send)
   }
 
@@ -196,9 +208,23 @@ export class Channel {
       return Promise.resolve(null)
     }
     if (datagram.length > sizes.maxCalled) throw new TypeError(`a CALL with ${datagram.length} bytes`)
-    const send = (transaction: Uint8Array) =>
-      this.send({ type: 'call', transaction, token, target, datagram }, home, at)
+    const question = { type: 'call', token, target, datagram } as const
+    const send = (transaction: Uint8Array) => this.send({ ...question, transaction }, home, at)
     return this.#ask<CallState>('call', home, at, asking, send)
+  }
+
+  /** Tells the relay `key` that who sends from W to `place`, its `port`, is us, and wants its owner; `null` where no answer comes in time. */
+  bind(
+    key: PublicKey,
+    place: Endpoint,
+    port: number,
+    token: Uint8Array | null,
+    { release, ...asking }: Asking & { readonly release?: true } = {},
+  ): Promise<Bound | null> {
+    const question = { type: 'bind', token, port, ...(release && { release }) } as const
+    const send = (transaction: Uint8Array) => this.send({ ...question, transaction }, key, place)
+    // a relay that does not hold the port says so from its own
+    return this.#ask<Bound>('bind', key, place, asking, send, from => from.host === parseAddress(place.host))
   }
 
   /** Seals a message and sends it, once. @param via a way that is not W */
@@ -229,7 +255,7 @@ export class Channel {
     if (this.#closed) return
     this.counters.received++
     if (bytes[0] !== sizes.controlByte) this.#drop('not a control packet')
-    else if (bytes[1] === sizes.formats.sealed) this.#receiveSealed(bytes, from, via)
+    else if (bytes[1] === sizes.formats.sealed || bytes[1] === sizes.formats.bind) this.#receiveSealed(bytes, from, via)
     else if (bytes[1] === sizes.formats.stream) this.#receiveStream(bytes, from)
     else this.#drop('unknown format')
   }
@@ -254,7 +280,8 @@ export class Channel {
     const opened = this.#door.open(bytes, from, this.#os.clock.now())
     if (opened === null) return
     this.counters.opened++
-    this.#handle(opened.message, { key: opened.key, from, length: bytes.length, via })
+    if ((opened.message.type === 'bind') !== (bytes[1] === sizes.formats.bind)) this.#drop('another format')
+    else this.#handle(opened.message, { key: opened.key, from, length: bytes.length, via })
   }
 
   #receiveStream(bytes: Uint8Array, from: Endpoint): void {
@@ -284,14 +311,19 @@ export class Channel {
         this.#settle('ping', message, asked, rtt => ({ observed, clock, rtt, from, ...of }) satisfies Pong)
         break
       }
-      case 'lease': {
-        const { type: _, transaction: __, ...lease } = message
-        this.#settle('home', message, asked, rtt => ({ ...lease, rtt }) satisfies Lease)
-        break
-      }
       case 'called':
         this.#settle('call', message, asked, () => message.state)
         break
+      case 'bind':
+        this.#responder.bind(message, asked)
+        break
+      case 'lease':
+      case 'bound': {
+        const { type, transaction: _, ...said } = message
+        const question = type === 'lease' ? 'home' : 'bind'
+        this.#settle(question, message, asked, rtt => ({ ...said, rtt }) satisfies Lease | Bound)
+        break
+      }
       case 'record':
         if (message.transaction.some(byte => byte !== 0)) this.#settle('find', message, asked, () => message.record)
         else if (message.record.length > 0) this.handlers.onRecord?.(key, message.record, from)

@@ -18,6 +18,7 @@ import type { Logger } from '../../base/log.ts'
 import { minute, second } from '../../base/time.ts'
 import type { Clock } from '../../os/clock.ts'
 import type { Child, Programs } from '../../os/run.ts'
+import { startNft } from './nft-session.ts'
 import {
   type Binding,
   bindCommand,
@@ -79,16 +80,14 @@ export class HeldRules {
     let listing = ''
     this.#complaint = ''
     this.#listed = () => loaded.resolve()
-    const holder = this.#programs.start(['nft', '-i'], {
-      // it writes the history of what it was told into its home, and reads it all when it starts
-      env: { HOME: '/dev/null' },
+    const holder = startNft(this.#programs, {
       onLine: line => {
         if (line.startsWith(`table inet ${tableOf(privatePort)} {`)) listing = ''
         listing += `${line}\n`
         if (line.startsWith('}')) this.#read(listing)
       },
-      onError: line => {
-        this.#complaint ||= line.trim()
+      onComplaint: line => {
+        this.#complaint ||= line
         loaded.reject(new Failure(`nft refuses our rules: ${this.#complaint}`))
       },
     })

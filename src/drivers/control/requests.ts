@@ -21,7 +21,7 @@ export type Asking = {
   readonly sendTimes?: readonly Time[]
 }
 
-export type Question = 'ping' | 'find' | 'home' | 'call'
+export type Question = 'ping' | 'find' | 'home' | 'call' | 'bind'
 
 /** Why an answer is not taken: nobody asked (any more), or somebody else was asked, or elsewhere. */
 export type Unfit = 'answer to nothing' | 'answer of another key' | 'answer from another endpoint'

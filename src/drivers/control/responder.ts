@@ -5,6 +5,7 @@
  *     FIND  → RECORD with what `answerFind` has
  *     HOME  → LEASE  ┐ as the desk says;
  *     CALL  → CALLED ┘ and what a CALL carries is sent on as it is
+ *     BIND  → BOUND as the relay's desk says, from the port that it came to
  *
  * What it cannot answer it drops and counts.
  */
@@ -16,6 +17,7 @@ import { type Message, transactionKey } from '../../protocol/control/message.ts'
 import { Recent } from '../../protocol/control/recent.ts'
 import type { Desk } from '../../protocol/home/desk.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
+import type { RelayDesk, RelayOutput } from '../../protocol/relay/desk.ts'
 import type { ControlPort } from './port.ts'
 
 /** How a datagram leaves and where it came in: W, or a branch, or a reflector's port. */
@@ -30,6 +32,15 @@ export type Reflecting = {
   other(asker: Address): { readonly port?: number; readonly address?: Address }
 }
 
+/** A relay, as its questions need it. */
+export type Relaying = {
+  readonly desk: Pick<RelayDesk, 'lease' | 'bind'>
+  /** One of its ports; `null` where it does not hold it. */
+  port(port: number): Way | null
+  /** After each question: what its desk wants done, perhaps nothing. When the desk wants to wake may have changed, too. */
+  act(outputs: readonly RelayOutput[]): void
+}
+
 /** A question that came. */
 export type Asked = {
   readonly key: PublicKey
@@ -40,7 +51,7 @@ export type Asked = {
   readonly via: Way | undefined
 }
 
-type Answer = Message & { readonly type: 'pong' | 'record' | 'lease' | 'called' }
+type Answer = Message & { readonly type: 'pong' | 'record' | 'lease' | 'called' | 'bound' }
 
 export type ResponderParts = {
   readonly clock: Clock
@@ -58,15 +69,25 @@ export class Responder {
   desk: Desk | undefined
   /** Absent: this node has one port and one address. */
   reflect: Reflecting | undefined
+  /** Absent: this node is no relay. */
+  relay: Relaying | undefined
   readonly #parts: ResponderParts
   #findsOpen = 0
   /** CALLs that had a good token. One that comes again is none of the caller's, and shall not use up what he may call. */
   readonly #calls = new Recent<string, true>(tables.calls)
 
-  constructor(parts: ResponderParts, desk: Desk | undefined, reflect: Reflecting | undefined) {
+  constructor(
+    parts: ResponderParts,
+    {
+      desk,
+      reflect,
+      relay,
+    }: { desk?: Desk | undefined; reflect?: Reflecting | undefined; relay?: Relaying | undefined },
+  ) {
     this.#parts = parts
     this.desk = desk
     this.reflect = reflect
+    this.relay = relay
   }
 
   /** Entries of its table and of the desk's, which have bounds. */
@@ -105,7 +126,7 @@ export class Responder {
     }
   }
 
-  home({ transaction, token }: Message & { type: 'home' }, asked: Asked): void {
+  home({ transaction, token, relay: wants }: Message & { type: 'home' }, asked: Asked): void {
     const { clock, answer, drop } = this.#parts
     if (!this.desk) {
       drop('no home here')
@@ -113,7 +134,22 @@ export class Responder {
     }
     const lease = this.desk.home(asked.key, asked.from, token, clock.now())
     const other = this.reflect?.other(asked.from.host) ?? {}
-    answer({ type: 'lease', transaction, ...lease, observed: asked.from, clock: clock.wall(), other }, asked)
+    const relay = lease.state === 'leased' && wants ? this.#relayPort(asked) : null
+    const seen = { observed: asked.from, clock: clock.wall(), other }
+    answer({ type: 'lease', transaction, ...lease, ...seen, ...(relay !== null && { relay }) }, asked)
+  }
+
+  bind({ transaction, token, port, release }: Message & { type: 'bind' }, asked: Asked): void {
+    const { clock, answer, drop } = this.#parts
+    if (!this.relay) {
+      drop('no relay here')
+      return
+    }
+    const { bound, outputs } = this.relay.desk.bind(asked.key, asked.from, port, token, clock.now(), release)
+    this.relay.act(outputs)
+    // what came to W came to that port before, and only from there it passes the sender's NAT
+    const via = this.relay.port(port) ?? asked.via
+    answer({ type: 'bound', transaction, ...bound, observed: asked.from }, { ...asked, via })
   }
 
   call({ transaction, token, target, datagram }: Message & { type: 'call' }, asked: Asked): void {
@@ -131,6 +167,13 @@ export class Responder {
     if (state !== 'prove') this.#calls.set(name, true)
     if (to) passOn(datagram, to)
     answer({ type: 'called', transaction, state }, asked)
+  }
+
+  #relayPort({ key, from }: Asked): number | null {
+    if (!this.relay) return null
+    const { port, outputs } = this.relay.desk.lease(key, from, this.#parts.clock.now())
+    this.relay.act(outputs)
+    return port
   }
 
   /** Where a PONG goes, and by which way, or why there is none. */

@@ -3,7 +3,7 @@
  */
 
 import { type Endpoint, familyOf } from '../../base/ip.ts'
-import type { Udp, UdpSocket } from '../../os/udp.ts'
+import type { BindOptions, Udp, UdpSocket } from '../../os/udp.ts'
 import type { ControlPort } from './port.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -19,21 +19,40 @@ const receiveBuffer = 2 ** 20
 /** Both sockets of a port, as one. */
 export type UdpPort = Pick<UdpSocket, 'port' | 'send' | 'close'>
 
-/**
- * The same port in both families; IPv4 alone on a machine without IPv6.
- * @param port 0 for any that is free in both
- * @throws with `code` where it cannot be had
- */
+/** @param port 0 for any that is free in both families */
 export async function bindPort(udp: Udp, port: number, traffic: Traffic): Promise<UdpPort> {
   const receive = (bytes: Uint8Array, from: Endpoint) => traffic.accept('socket', bytes, from)
   const options = { hopLimit: controlHopLimit, receiveBuffer, onLost: () => traffic.drop('not sent') }
+  const both = await bindBoth(udp, port, receive, options, () => traffic.drop('no IPv6 here'))
+  return {
+    ...both,
+    send(bytes, to) {
+      if (both.has(to)) traffic.counters.sent++
+      both.send(bytes, to)
+    },
+  }
+}
+
+/**
+ * The same port in both families; IPv4 alone on a machine without IPv6.
+ * @param port 0 for any that is free in both
+ * @param onOther called for what is to go to a family that this machine has not
+ * @throws with `code` where it cannot be had
+ */
+export async function bindBoth(
+  udp: Udp,
+  port: number,
+  receive: (bytes: Uint8Array, from: Endpoint) => void,
+  options: BindOptions,
+  onOther: () => void = options.onLost ?? (() => {}),
+): Promise<UdpPort & { has(to: Endpoint): boolean }> {
   for (let tries = 0; ; tries++) {
     const ipv4 = await udp.bind('0.0.0.0', port, receive, options)
     try {
-      return join(ipv4, await udp.bind('::', ipv4.port, receive, options), traffic)
+      return join(ipv4, await udp.bind('::', ipv4.port, receive, options), onOther)
     } catch (error) {
       const { code } = error as { code?: string }
-      if (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL') return join(ipv4, null, traffic)
+      if (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL') return join(ipv4, null, onOther)
       ipv4.close()
       // somebody has what the kernel gave us for IPv4
       if (code === 'EADDRINUSE' && port === 0 && tries < 10) continue
@@ -42,14 +61,15 @@ export async function bindPort(udp: Udp, port: number, traffic: Traffic): Promis
   }
 }
 
-function join(ipv4: UdpSocket, ipv6: UdpSocket | null, traffic: Traffic): UdpPort {
+function join(ipv4: UdpSocket, ipv6: UdpSocket | null, onOther: () => void): UdpPort & { has(to: Endpoint): boolean } {
+  const socketFor = (to: Endpoint) => (familyOf(to.host) === 4 ? ipv4 : ipv6)
   return {
     port: ipv4.port,
+    has: to => socketFor(to) !== null,
     send(bytes, to) {
-      const socket = familyOf(to.host) === 4 ? ipv4 : ipv6
-      if (!socket) return traffic.drop('no IPv6 here')
-      traffic.counters.sent++
-      socket.send(bytes, to)
+      const socket = socketFor(to)
+      if (socket) socket.send(bytes, to)
+      else onOther()
     },
     close() {
       ipv4.close()

@@ -124,9 +124,9 @@ test('what is not understood is not answered', async () => {
     check: [sealBody(worker, other.key, ping()), good.map((old, i) => (i === 99 ? old ^ 4 : old))],
     workbit: [sealBody(idler, b.key, ping())],
     forged: [sealBody(idler, b.key, ping(), publicKeyBytes(worker.publicKey()))],
-    malformed: [sealBody(worker, b.key, ping().subarray(0, 39))],
-    'reserved type': [sealBody(worker, b.key, Uint8Array.of(8)), sealBody(worker, b.key, Uint8Array.of(9))],
-    'unknown type': [sealBody(worker, b.key, Uint8Array.of(13))],
+    malformed: [sealBody(worker, b.key, ping().subarray(0, 39)), sealBody(worker, b.key, Uint8Array.of(8))],
+    'reserved type': [sealBody(worker, b.key, Uint8Array.of(9))],
+    'unknown type': [sealBody(worker, b.key, Uint8Array.of(14))],
     length: [good.subarray(0, 50)],
   }
   for (const bytes of Object.values(wrong).flat()) wire.deliver({ bytes, from: mallory, to: b.endpoint })

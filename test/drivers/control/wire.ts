@@ -55,9 +55,14 @@ export class Wire {
 
   /** Another socket of a node. */
   way({ channel }: Node, endpoint: Endpoint): Way {
-    const way: Way = { send: (bytes, to) => this.#send({ bytes, from: endpoint, to }) }
-    this.#nodes.set(formatEndpoint(endpoint), (bytes, from) => channel.receive(bytes, from, way))
+    const way: Way = this.socket(endpoint, (bytes, from) => channel.receive(bytes, from, way))
     return way
+  }
+
+  /** A socket whose owner does what he likes with what comes. */
+  socket(endpoint: Endpoint, receive: (bytes: Uint8Array, from: Endpoint) => void): Way {
+    this.#nodes.set(formatEndpoint(endpoint), receive)
+    return { send: (bytes, to) => this.#send({ bytes, from: endpoint, to }) }
   }
 
   #send(datagram: Datagram): void {
