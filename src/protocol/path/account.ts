@@ -22,6 +22,7 @@ function namedBy({ kind, sources }: CandidateView, name: string): string {
     heard: `where PINGs of ${name} came from`,
     roamed: `where WireGuard heard ${name}`,
     punched: 'a port that was guessed',
+    relayed: `a relay that passes all on to ${name}`,
   }
   return words[kind]
 }
@@ -34,7 +35,10 @@ export function accountOf(candidate: CandidateView, about: About): string {
   return said.join('; ')
 }
 
-function outcome({ why, rtt, probes, lastProbeAt, answeredAt, endpoint }: CandidateView, { now, ours }: About): string {
+function outcome(
+  { why, rtt, probes, lastProbeAt, answeredAt, endpoint }: CandidateView,
+  { name, now, ours }: About,
+): string {
   const sent = `${probes} PING${probes === 1 ? '' : 's'}`
   const tried = lastProbeAt === null ? sent : `${sent}, the last ${span(now - lastProbeAt)} ago`
   const took = rtt === null ? '' : ` in ${rtt.toFixed(rtt < 10 ? 1 : 0)} ms`
@@ -58,6 +62,8 @@ function outcome({ why, rtt, probes, lastProbeAt, answeredAt, endpoint }: Candid
       return `${answered || 'answered'}; nobody uses it now, and the next packet tries it first`
     case 'not tried, one that ranks better answers':
       return 'not tried, because one that ranks better answers'
+    case 'not tried, nobody asks for the peer':
+      return `not tried, because nobody uses ${name} now: relays carry only what somebody needs`
     case 'no probes left for now':
       return `${tried}; no more PINGs to this member for now`
     case 'no IPv4 here':
@@ -72,6 +78,10 @@ type Silence = { readonly words: string; readonly advice?: string }
 function silenceOf({ endpoint, why, kind, answeredAt }: CandidateView, about: About): Silence | null {
   const { name, ours, theirs, view } = about
   if (why !== 'no answer' && why !== 'stopped answering') return null
+  // neither its place nor its firewall says anything of the peer's
+  if (kind === 'relayed') {
+    return { words: `the relay is away, lets one of the two not in, or ${name} has not come to it` }
+  }
   const { host, port } = endpoint
   if (isPrivate(host)) {
     if (!onLink(host, ours.around)) return { words: 'a private address of another network leads nowhere from here' }

@@ -12,13 +12,27 @@
  * | tunnel | `roamed`                           | WireGuard: an authenticated packet came from there                 |
  * | offer  | `fixed` `host` `mapped` `reflexive`| the peer, sealed to us a moment ago                                |
  * | spray  | `punched`                          | the peer, from a port that was guessed                             |
+| relay  | `relayed`                          | the peer, by its homes: a relay that passes all on to it           |
+
+A relay's port stays one, whoever else names it: `relayed` holds until the candidate is forgotten, and what only watches (a packet that
+came from there, the cache) is no source of its own for it.
  */
 
 import { type Address, contains, type Endpoint, familyOf, formatPrefix, type Prefix, prefixOf } from '../../base/ip.ts'
 import type { Time } from '../../base/time.ts'
 
-export type Source = 'file' | 'record' | 'cache' | 'lan' | 'heard' | 'tunnel' | 'offer' | 'spray'
-export type Kind = 'fixed' | 'host' | 'mapped' | 'reflexive' | 'lan' | 'cached' | 'heard' | 'roamed' | 'punched'
+export type Source = 'file' | 'record' | 'cache' | 'lan' | 'heard' | 'tunnel' | 'offer' | 'spray' | 'relay'
+export type Kind =
+  | 'fixed'
+  | 'host'
+  | 'mapped'
+  | 'reflexive'
+  | 'lan'
+  | 'cached'
+  | 'heard'
+  | 'roamed'
+  | 'punched'
+  | 'relayed'
 
 /** A place as a source names it. */
 export type Named = { readonly kind: Kind; readonly endpoint: Endpoint }
@@ -40,6 +54,8 @@ export type Why =
   /** It is where the peer will be looked for first. */
   | 'answered, nobody uses the peer'
   | 'not tried, one that ranks better answers'
+  /** Relays are not bothered for a peer that nobody asks for. */
+  | 'not tried, nobody asks for the peer'
   | 'no probes left for now'
   | 'no IPv4 here'
   | 'no IPv6 here'
@@ -63,6 +79,8 @@ export type Candidate = {
   readonly id: number
   readonly endpoint: Endpoint
   readonly sources: Map<Source, Kind>
+  /** The port of a relay, not a place of the peer itself. */
+  relayed: boolean
   climb: Climb | null
   /** It has had its turn since something last changed. */
   tried: boolean

@@ -16,6 +16,9 @@ import {
 } from './candidate.ts'
 import { room } from './constants.ts'
 
+/** Who only sees packets come, or once did: of a relay's port that says nothing new. */
+const watchers: readonly Source[] = ['heard', 'tunnel', 'cache', 'spray', 'lan']
+
 /** Refused endpoints that are remembered, for people who wonder. */
 const refusedKept = 8
 
@@ -82,6 +85,7 @@ export class Candidates {
 
   /** Forgets what no file says. */
   forgetLearnt(): void {
+    for (const candidate of this.#byEndpoint.values()) candidate.relayed = false
     for (const source of [...this.#bySource.keys()]) {
       if (source !== 'file') for (const old of [...this.#bySource.get(source)!]) this.#release(source, old, null)
     }
@@ -113,12 +117,21 @@ export class Candidates {
   #put(source: Source, kind: Kind, endpoint: Endpoint, keep: Candidate | null): Candidate[] {
     const known = this.at(endpoint)
     const candidate = known ?? this.#create(endpoint)
+    if (source === 'relay') this.#isRelay(candidate, keep)
+    else if (candidate.relayed && watchers.includes(source)) return []
     candidate.sources.set(source, kind)
     const named = (this.#bySource.get(source) ?? []).filter(each => each !== candidate)
     named.push(candidate)
     this.#bySource.set(source, named)
     while (named.length > room[source]) this.#release(source, named[0]!, keep)
     return known ? [] : [candidate]
+  }
+
+  /** What was taken for a place of the peer is the port of a relay. */
+  #isRelay(candidate: Candidate, keep: Candidate | null): void {
+    candidate.relayed = true
+    candidate.sources.set('relay', 'relayed')
+    for (const watcher of watchers) this.#release(watcher, candidate, keep)
   }
 
   #create(endpoint: Endpoint): Candidate {
@@ -128,6 +141,7 @@ export class Candidates {
       id: this.#lastId,
       endpoint: { host: endpoint.host, port: endpoint.port },
       sources: new Map(),
+      relayed: false,
       climb: null,
       tried: false,
       probes: 0,

@@ -1,7 +1,7 @@
 /**
  * The verdict on a path: the first cause that fits, from what is certain to what is only likely. What stands before one explains more.
  *
- *     direct · resting · nobody answers us · nothing known · family missing · two hard NATs · just begun · one way · ports guessed ·
+ *     direct · relayed · resting · nobody answers us · nothing known · family missing · two hard NATs · just begun · one way · ports guessed ·
  *     up, and nothing gets through · called, and silent · its homes do not know it · its homes are silent · nobody to call it through
  */
 
@@ -14,7 +14,7 @@ import { sessionLife } from './constants.ts'
 import type { Subject } from './explain.ts'
 import { isMute, isUp, lastAnswer } from './life.ts'
 import { guessed, oneWay, upButSilent } from './obstacles.ts'
-import type { CandidateView } from './view.ts'
+import type { CandidateView, PathView } from './view.ts'
 
 /** A hunt so young has no verdict yet: its longest ladder takes so long. */
 const young = 5 * second
@@ -29,7 +29,7 @@ export function causeOf(subject: Subject): Cause {
   if (deaf) return { ...deaf, words: `no path: ${deaf.words}` }
   if (rests) return { ...resting(subject), reachable: true }
   if (view.state === 'direct' && asked?.answers === false) return doubtful(subject)
-  if (view.state === 'direct') return { ...direct(subject), reachable: true }
+  if (view.state === 'direct') return { ...(view.relayed ? relayed(subject) : direct(subject)), reachable: true }
   const causes = [mute, unknown, otherFamily, bothHard, begun, oneWay, guessed, upButSilent]
   const found = causes.reduce<Cause | null>((before, cause) => before ?? cause(subject), null) ?? uncalled(subject)
   const rest = view.state === 'idle' ? ' (not looked for now: the first packet begins a new search)' : ''
@@ -46,13 +46,17 @@ const kindReasons: Record<CandidateView['kind'], string> = {
   roamed: 'its packets come from there',
   cached: 'it was there the last time',
   heard: 'its packets came from there',
+  relayed: 'a relay passes all on to it',
+}
+
+/** Where the path leads, and how long a round trip takes. */
+function placeOf({ endpoint, rtt }: PathView): string {
+  return [formatEndpoint(endpoint!), ...(rtt === null || rtt === undefined ? [] : [milliseconds(rtt)])].join(', ')
 }
 
 function direct({ name, view }: Subject): Cause {
-  const { endpoint, rtt, kind, proof, candidates } = view
-  const where = [formatEndpoint(endpoint!), ...(rtt === null || rtt === undefined ? [] : [milliseconds(rtt)])].join(
-    ', ',
-  )
+  const { kind, proof, candidates } = view
+  const where = placeOf(view)
   const others = candidates.filter(({ why }) => why.startsWith('answered')).length
   const rank =
     others === 0
@@ -71,6 +75,31 @@ function direct({ name, view }: Subject): Cause {
         ]
       : []
   return because(`direct, ${where}, because ${kindReasons[kind!]} and it answers; ${rank}`, ...unsteady)
+}
+
+/** There is a path, and it is a detour: why no direct one was found is what a person asks. */
+function relayed(subject: Subject): Cause {
+  const { view, relay, now, name, ours, theirs } = subject
+  const where = relay === undefined ? placeOf(view) : `${relay} at ${placeOf(view)}`
+  const candidates = view.candidates.filter(({ kind }) => kind !== 'relayed')
+  const others = { ...subject, view: { ...view, candidates } }
+  const causes = candidates.length > 0 ? [otherFamily, bothHard, oneWay, guessed] : []
+  const found = causes.map(cause => cause(others)).find(cause => cause !== null)
+  const none =
+    candidates.length === 0
+      ? 'no place of its own is known'
+      : `none of ${count(candidates.length, 'direct candidate')} answers`
+  const left = view.directAt === undefined ? null : Math.max(0, view.directAt - now)
+  const next =
+    left !== null
+      ? `tried next in ${span(left)}`
+      : view.hunt === 'rest'
+        ? 'tried when somebody uses it'
+        : 'being tried now'
+  return because(
+    `relayed through ${where}, because ${found?.words ?? none}; a direct path is ${next}`,
+    ...(found?.advice ?? (candidates.length === 0 ? [] : [...opening(name, theirs), ...opening(ours.name, ours)])),
+  )
 }
 
 /** It was direct, and does not answer now: whether that is the end of it will be known in seconds, where somebody uses it. */
@@ -132,10 +161,13 @@ function otherFamily({ name, view, ours }: Subject): Cause | null {
   )
 }
 
-function bothHard({ name, ours, theirs }: Subject): Cause | null {
+function bothHard({ name, view, ours, theirs }: Subject): Cause | null {
   if (ours.nat !== 'endpoint-dependent' || theirs?.nat !== 'endpoint-dependent') return null
+  const relays = view.candidates.some(({ kind }) => kind === 'relayed')
+    ? 'none of its relays answers'
+    : 'a relay would be needed'
   return because(
-    `the routers of ${ours.name} and of ${name} both map each destination to another port (endpoint-dependent mapping): neither port can be known, so no direct path is possible; a relay would be needed`,
+    `the routers of ${ours.name} and of ${name} both map each destination to another port (endpoint-dependent mapping): neither port can be known, so no direct path is possible${view.relayed ? '' : `; ${relays}`}`,
     ...opening(name, theirs),
     ...opening(ours.name, ours),
   )

@@ -24,12 +24,29 @@ export const heardRungs = 1
 export const answerWait = 800
 export const answerRtts = 3
 
-/** Candidates a peer may have, by who said so. A record has 16 endpoints at most, an OFFER too. The sum bounds the table: 50. */
-export const room = { file: 4, record: 16, offer: 16, cache: 4, lan: 4, heard: 3, tunnel: 1, spray: 2 } as const
+/**
+ * Candidates a peer may have, by who said so. A record has 16 endpoints at most, an OFFER too; each three homes, which may be relays. The
+ * sum bounds the table: 56.
+ */
+export const room = {
+  file: 4,
+  record: 16,
+  offer: 16,
+  cache: 4,
+  lan: 4,
+  heard: 3,
+  tunnel: 1,
+  spray: 2,
+  relay: 6,
+} as const
 
 /** Probes to one peer: one full ladder for a full table at once, then what five candidates need who moves every 6 s. */
 export const probeBurst = 32 * ladder.length
 export const probesPerSecond = 5
+
+/** The same through relays, from a purse of their own: a full ladder each, then what a hunt in 30 s and one that is kept warm need. */
+export const relayProbeBurst = room.relay * ladder.length
+export const relayProbesPerSecond = 2
 
 /** Probes because a PING was heard: whoever replays PINGs from invented addresses gets no more out of us. */
 export const heardBurst = 4
@@ -40,6 +57,22 @@ export const huntAgain = { first: 15 * second, last: 5 * minute } as const
 
 /** The same while somebody sends to the peer: a router that starts anew, or a link that was away, is back within seconds. */
 export const huntAskedAgain = { first: 1 * second, last: 15 * second } as const
+
+/** The same while the path is relayed and in use: a direct one is looked for as long as there is none. */
+export const huntRelayedAgain = { first: 5 * second, last: 30 * second } as const
+
+/**
+ * The second relay is asked so often, ms: a lost answer is asked for again, and it is still fresh enough (`freshFor`) when the relay in use
+ * dies.
+ */
+export const warmEvery = 7 * second
+
+/**
+ * From the direct path that takes the place of a relay to the relay's being left, ms: after the first PING of the peer that comes by the
+ * direct path, which it will have found within a second; without one, it gets more time. Then the relay's last packets, at least so long, ms.
+ */
+export const leaveAfter = { heard: 1 * second, unheard: 5 * second } as const
+export const leaveAgain = 50
 
 /** The record looked up again, ms: doubling from the first to the last. Two nodes that start together publish within a second. */
 export const lookUpAgain = { first: 1 * second, last: 5 * minute } as const

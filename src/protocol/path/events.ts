@@ -27,6 +27,11 @@ export type Input =
   | { readonly kind: 'cache'; readonly endpoints: readonly Endpoint[] }
   /** A valid record, newer than all before (or the same again: the end of a look-up). Replaces. */
   | { readonly kind: 'record'; readonly endpoints: readonly Named[] }
+  /**
+   * Ports of relays that pass all on to the peer: as its record and its OFFERs say, and only those that would serve us. Replaces. Before a
+   * probe to one of them, and while one is in use, the relay must be told (BIND) where we are: that is the node's business.
+   */
+  | { readonly kind: 'relays'; readonly endpoints: readonly Named[] }
   /** A look-up has ended without a record. */
   | { readonly kind: 'no record' }
   /** A LAN announcement that matches the peer's key. */
@@ -79,6 +84,8 @@ export type Output =
   | { readonly kind: 'offer' }
   /** Point WireGuard at the doorbell: there is no path, or nobody needs one. */
   | { readonly kind: 'park' }
+  /** The path is direct, for both: the relays shall pass on nothing more to us, from now on (not only when the binding ends). */
+  | { readonly kind: 'leave' }
   /** Have WireGuard begin a session with the peer, at the endpoint that it has. */
   | { readonly kind: 'shake' }
   /** WireGuard's keepalive for the peer, on or off. Off at first. */
@@ -89,11 +96,16 @@ export type Output =
   | { readonly kind: 'ask'; readonly urgency: Urgency }
   /** Gives the place back, or the wish up. */
   | { readonly kind: 'done' }
-  /** The state has changed: for the log, for who waits, and (a `direct` proved by a PONG) for the cache on disk. */
+  /**
+   * The state has changed: for the log, for who waits, and (a `direct` proved by a PONG, and not relayed) for the cache on disk. `direct`
+   * means that there is a path.
+   */
   | {
       readonly kind: 'tell'
       readonly state: 'idle' | 'hunting' | 'direct'
       readonly endpoint?: Endpoint
       /** `direct`: who proved it, a PONG or WireGuard itself. */
       readonly proof?: 'pong' | 'tunnel'
+      /** The endpoint is a relay's: whatever makes a direct path (birthday probing) must go on. */
+      readonly relayed?: true
     }

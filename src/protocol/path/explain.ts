@@ -51,6 +51,8 @@ export type Subject = {
   readonly ours: Ours
   readonly theirs: Theirs | null
   readonly call: Call | null
+  /** How the relay is called that the path in use leads through. */
+  readonly relay?: string
   /** Birthday probing; `null` where there is none, by a setting or because the machine has no branches. */
   readonly guessing: BirthdayView | null
   /** The last PING of it, whatever way it came. */
@@ -140,7 +142,7 @@ function callsOf({ view, call, now }: Subject): string[] {
 function ownAdvice({ ours, view, name: peer }: Subject): string[] {
   const { clockAhead, name, firewall, around } = ours
   const advice: string[] = []
-  if (firewall === 'closed' && view.state !== 'direct') {
+  if (firewall === 'closed' && (view.state !== 'direct' || view.relayed)) {
     advice.push(`${name}'s host firewall closes UDP ${around.port}: opening it would let ${peer} begin`)
   }
   if (clockAhead !== null && Math.abs(clockAhead) > clockTolerance) {

@@ -13,6 +13,9 @@ import { never } from './constants.ts'
 import type { Output, Urgency } from './events.ts'
 import { Pauses } from './pace.ts'
 
+/** Which pauses: somebody sends and there is no path; there is one, and it is relayed; nobody asks. */
+export type Hurry = 'asked' | 'relayed' | 'unasked'
+
 export class Hunt {
   name: 'rest' | 'waiting' | 'active' = 'rest'
   #urgency: Urgency = 'unknown'
@@ -26,17 +29,23 @@ export class Hunt {
   #lookUps = 0
   /** When the look-up under way began. */
   #lookingUpSince: Time | null = null
-  readonly #tryPauses: Pauses
-  readonly #askedPauses: Pauses
+  readonly #tryPauses: Record<Hurry, Pauses>
   readonly #lookUpPauses: Pauses
 
   constructor(random: () => number) {
-    this.#tryPauses = new Pauses(constants.huntAgain, constants.jitter, random)
-    this.#askedPauses = new Pauses(constants.huntAskedAgain, constants.jitter, random)
+    this.#tryPauses = {
+      asked: new Pauses(constants.huntAskedAgain, constants.jitter, random),
+      relayed: new Pauses(constants.huntRelayedAgain, constants.jitter, random),
+      unasked: new Pauses(constants.huntAgain, constants.jitter, random),
+    }
     this.#lookUpPauses = new Pauses(constants.lookUpAgain, constants.jitter, random)
   }
 
-  /** There is no path: look for one until there is. @param grace ms that the directory is left alone for */
+  get isSeeking(): boolean {
+    return this.#seeking
+  }
+
+  /** There is no path, or none that is direct: look for one until there is. @param grace ms that the directory is left alone for */
   seek(grace: number, now: Time): void {
     this.#seeking = true
     this.#tryAt = now
@@ -53,8 +62,7 @@ export class Hunt {
 
   /** The pauses begin at their shortest again. */
   freshen(): void {
-    this.#tryPauses.reset()
-    this.#askedPauses.reset()
+    for (const pauses of Object.values(this.#tryPauses)) pauses.reset()
     this.#lookUpPauses.reset()
   }
 
@@ -107,8 +115,8 @@ export class Hunt {
     return this.name === 'rest' && Math.min(this.#tryAt, this.#lookUpAt) <= now
   }
 
-  /** Looks up and ends, as it is time. @param climbing probes of this hunt are under way @param candidates how many there are @param asked somebody sends */
-  tick(climbing: boolean, candidates: number, asked: boolean, now: Time): Output[] {
+  /** Looks up and ends, as it is time. @param climbing probes of this hunt are under way @param candidates how many there are */
+  tick(climbing: boolean, candidates: number, hurry: Hurry, now: Time): Output[] {
     if (this.#lookingUpSince !== null && now - this.#lookingUpSince >= constants.lookUpLimit) this.lookUpEnded(now)
     if (this.name !== 'active') return []
     const out: Output[] = []
@@ -121,11 +129,15 @@ export class Hunt {
     if (climbing || (this.#seeking && this.#lookingUpSince !== null)) return out
     this.name = 'rest'
     if (this.#tried) this.#hunts += 1
-    const pauses = asked ? this.#askedPauses : this.#tryPauses
-    if (this.#seeking && this.#tried && candidates > 0) this.#tryAt = now + pauses.take()
+    if (this.#seeking && this.#tried && candidates > 0) this.#tryAt = now + this.#tryPauses[hurry].take()
     this.#tried = false
     out.push({ kind: 'done' })
     return out
+  }
+
+  /** When candidates are tried next; now, or never, where that depends on others. */
+  get tryAt(): Time {
+    return this.#tryAt
   }
 
   get wakeAt(): Time {

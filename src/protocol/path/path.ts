@@ -28,6 +28,12 @@ export type State =
   | { readonly name: 'hunting'; readonly last: Candidate | null }
   | { readonly name: 'direct'; readonly primary: Candidate; readonly proof: 'pong' | 'tunnel' }
 
+/** What is told of it leads to a relay. */
+function leadsToRelay(state: State): boolean {
+  if (state.name === 'hunting') return false
+  return (state.name === 'direct' ? state.primary : state.remembered)?.relayed ?? false
+}
+
 export class Path {
   state: State = { name: 'idle', remembered: null }
   /** When the state began. */
@@ -43,6 +49,8 @@ export class Path {
   readonly #usage: Usage
   readonly #checks = new Throttle(constants.checkAgain)
   readonly #emit: (output: Output) => void
+  /** As the last `tell` said. */
+  #wasRelayed = false
 
   /** @param random as `Math.random` @param pace ms between two PINGs to an endpoint in use */
   constructor(usage: Usage, random: () => number, pace: () => Time, emit: (output: Output) => void) {
@@ -63,6 +71,16 @@ export class Path {
     return state.name === 'idle' ? state.remembered : state.last
   }
 
+  /** There is a path, and it leads through a relay. */
+  get isRelayed(): boolean {
+    return this.primary?.relayed ?? false
+  }
+
+  /** What the endpoint in use is has changed, by what others say of it. */
+  get isMistold(): boolean {
+    return leadsToRelay(this.state) !== this.#wasRelayed
+  }
+
   get isProvedByPong(): boolean {
     return this.state.name === 'direct' && this.state.proof === 'pong'
   }
@@ -78,13 +96,15 @@ export class Path {
   }
 
   become(state: State, now: Time): void {
-    if (state.name !== this.state.name) this.since = now
+    if (state.name !== this.state.name || leadsToRelay(state) !== this.#wasRelayed) this.since = now
     this.state = state
+    this.#wasRelayed = leadsToRelay(state)
     if (state.name !== 'direct') this.#stopBeating()
     const { name } = state
     const endpoint = name === 'hunting' ? null : this.kept?.endpoint
     const proof = state.name === 'direct' ? { proof: state.proof } : {}
-    this.#emit({ kind: 'tell', state: name, ...(endpoint && { endpoint }), ...proof })
+    const relayed = leadsToRelay(state) ? ({ relayed: true } as const) : {}
+    this.#emit({ kind: 'tell', state: name, ...(endpoint && { endpoint }), ...proof, ...relayed })
   }
 
   /** @param because `null`: WireGuard is there already, or shall not be @returns where it was before */
@@ -126,11 +146,16 @@ export class Path {
     if (!this.isProvedByPong) this.become({ name: 'direct', primary, proof: 'pong' }, now)
   }
 
-  /** WireGuard gets no answer where PINGs are answered, or has gone to a place that is no better: it is told again. */
-  insist(primary: Candidate, now: Time): void {
+  /**
+   * WireGuard gets no answer where PINGs are answered, or has gone to a place that is no better: it is told again. Two that leave a relay
+   * lead one another back to it by the packets that are still on their way, so there nothing is left to time.
+   * @param followed where it has gone
+   */
+  insist(primary: Candidate, followed: Candidate | undefined, now: Time): void {
+    const soon = !primary.relayed && (followed?.relayed ?? false)
     const { target } = this
     const stuck = this.unansweredFor >= constants.wedgedAfter
-    if ((target.isAstray(primary.endpoint) || stuck) && target.mayInsist(now)) this.use(primary, 'once more', now)
+    if ((target.isAstray(primary.endpoint) || stuck) && target.mayInsist(soon, now)) this.use(primary, 'once more', now)
   }
 
   /** Asks the endpoint in use whether it still answers. @param lost the peer says that it has lost us */

@@ -7,6 +7,8 @@
  *       │ └──nobody asks, no answer┘    └─────────silence────────────┘  │
  *       └──reset (from anywhere), nobody uses it────────────────────────┘
  *
+ * `direct` may lead through a relay, for want of something better: it is a path, and no end of the search for a direct one.
+ *
  * Beside the state runs the hunt: at rest, waiting for a place in `Hunts`, or under way. It may run in `direct` too, for a path
  * that ranks better. Probes only promote: the endpoint in use is left for one that answers and ranks better, or when it
  * does not answer itself any more, which is asked while it is in use, and where something suggests it.
@@ -74,6 +76,7 @@ export class Peer {
     else if (kind === 'file') this.#named('file', named('fixed', input.endpoints), now)
     else if (kind === 'cache') this.#named('cache', named('cached', input.endpoints), now)
     else if (kind === 'record') this.#named('record', input.endpoints, now)
+    else if (kind === 'relays') this.#search.know(input.endpoints, now)
     else if (kind === 'no record') this.#search.hunt.lookUpEnded(now)
     else if (kind === 'announced') this.#learnt(this.#search.announced(input.endpoint, now), now)
     else if (kind === 'heard') this.#heardFrom(input.endpoint, now, input.inUse)
@@ -105,11 +108,7 @@ export class Peer {
 
   #heardFrom(endpoint: Endpoint, now: Time, inUse = false): void {
     if (inUse) this.#greet(now)
-    if (sameEndpoint(this.#path.primary?.endpoint, endpoint)) return
-    // a peer that uses another of its places than we do says so with each beat
-    const answeredAt = this.#search.candidates.at(endpoint)?.answeredAt ?? -never
-    if (this.#path.isAlive && now - answeredAt < constants.freshFor) return
-    if (!this.#heard.take(now)) return
+    if (!this.#search.isNews(endpoint, now) || !this.#heard.take(now)) return
     const added = this.#search.add('heard', 'heard', endpoint)
     if (!added) return
     this.#usage.call(now)
@@ -130,9 +129,10 @@ export class Peer {
   #offered(endpoints: readonly Named[], answered: boolean, now: Time): void {
     if (!this.#search.offered(endpoints, answered, now)) return
     this.#usage.call(now)
-    if (!answered) this.#usage.lose(now)
-    const { state } = this.#path
-    if (state.name === 'direct') this.#path.check(now, !answered)
+    const { state, isRelayed } = this.#path
+    // who has a relay calls for a direct path: that says nothing of the relay
+    if (!answered && !isRelayed) this.#usage.lose(now)
+    if (state.name === 'direct' && !isRelayed) this.#path.check(now, !answered)
     else if (state.name === 'idle') this.#startHunting(this.#path.kept, now)
     if (state.name !== 'direct') this.#search.want(now)
   }
@@ -210,10 +210,8 @@ export class Peer {
     if (!this.#path.target.parked) this.#path.use(primary, 'once more', now)
     // without a doorbell, whoever needs the path would not know that it is another one
     if (this.#path.target.doorbell && !this.#usage.isUsed(now)) return
-    this.#search.everything = true
     this.#path.check(now)
-    this.#search.offer(true, now)
-    this.#search.want(now)
+    this.#search.doubt(now)
   }
 
   #reset(now: Time): void {
@@ -245,10 +243,11 @@ export class Peer {
       this.#promote(candidate, 'pong', 'answered first', now)
     } else if (candidate === primary) {
       this.#path.answered(primary, rtt, now)
-      this.#search.offers.end(now - rtt)
+      if (!primary.relayed) this.#search.offers.end(now - rtt)
       const { endpoint } = this.#path.target
       // where WireGuard has followed the peer, that place is heard first
-      if (!endpoint || !this.#search.candidates.at(endpoint)?.climb) this.#path.insist(primary, now)
+      const followed = endpoint && this.#search.candidates.at(endpoint)
+      if (!followed?.climb) this.#path.insist(primary, followed, now)
     } else if (displaces(candidate, primary, this.#search.around)) {
       this.#promote(candidate, 'pong', 'ranks better', now)
     } else {
@@ -307,7 +306,9 @@ export class Peer {
     const added = this.#search.add('tunnel', 'roamed', endpoint)
     if (!added || added.candidate.climb) return
     const { candidate } = added
-    if (candidate.answeredAt !== null && now - candidate.answeredAt < constants.askedFor) {
+    if (candidate.relayed && !primary.relayed) {
+      this.#path.check(now)
+    } else if (candidate.answeredAt !== null && now - candidate.answeredAt < constants.askedFor) {
       this.#comparable(candidate, primary, now)
     } else if (this.#heard.take(now)) {
       probeNow(candidate, now)
@@ -316,6 +317,7 @@ export class Peer {
 
   #promote(candidate: Candidate, proof: 'pong' | 'tunnel', because: UseReason | null, now: Time): void {
     const needed = this.#path.isNeeded(now)
+    if (this.#path.isRelayed && !candidate.relayed) this.#search.relays.replaced(now)
     const before = this.#path.promote(candidate, proof, needed ? because : null, this.#search.around, now)
     if (before) this.#search.candidates.drop(before)
     this.#search.found(candidate, now)
@@ -336,7 +338,7 @@ export class Peer {
     if (remembered) {
       judge(remembered, 'answered, nobody uses the peer', now)
       remembered.climb = null
-      this.#search.add('cache', 'cached', remembered.endpoint)
+      if (!remembered.relayed) this.#search.add('cache', 'cached', remembered.endpoint)
     }
     this.#path.become({ name: 'idle', remembered }, now)
     if (kept && kept !== remembered) this.#search.candidates.drop(kept)
@@ -352,6 +354,7 @@ export class Peer {
       this.#promote(successor, 'pong', 'the one before stopped answering', now)
     } else {
       this.#startHunting(this.#search.candidates.at(lost.endpoint) === lost ? lost : null, now)
+      this.#search.askRelays(now)
     }
     lost.answeredAt = null
     judge(lost, 'stopped answering', now)
@@ -381,10 +384,7 @@ export class Peer {
     if (verdict === 'dead') this.#lose(this.#successor(now), now)
     else if (typeof verdict === 'object') this.#lose(verdict, now)
     else if (verdict === 'suspect' && suspectedAt === null) {
-      this.#search.startOver()
-      this.#search.everything = true
-      this.#search.offer(true, now)
-      this.#search.want(now)
+      this.#search.doubt(now)
     }
   }
 

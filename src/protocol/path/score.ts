@@ -14,20 +14,25 @@ import { fasterBy, fasterShare } from './constants.ts'
 export type Score = readonly [number, number, number, number, number, string]
 
 /** Best first: decides between equals, and names a candidate that several sources know. */
-const kinds: readonly Kind[] = ['lan', 'fixed', 'host', 'mapped', 'reflexive', 'punched', 'roamed', 'cached', 'heard']
+const kinds: readonly Kind[] = [
+  ...(['lan', 'fixed', 'host', 'mapped', 'reflexive', 'punched', 'roamed', 'cached', 'heard'] as const),
+  'relayed',
+]
 
 /** The best of the kinds under which a candidate is known. */
 export function kindOf(candidate: Candidate): Kind {
+  if (candidate.relayed) return 'relayed'
   const known = new Set(candidate.sources.values())
   return kinds.find(kind => known.has(kind)) ?? 'heard'
 }
 
 /**
  * 0: on our own link, or what a person wrote. 1: an address that the peer has, or holds on its router by agreement. 2: what
- * only a NAT's mapping or a moment's observation keeps up.
+ * only a NAT's mapping or a moment's observation keeps up. 3: a relay, even one on our own link.
  */
-export function tier(candidate: Candidate, around: Surroundings): 0 | 1 | 2 {
+export function tier(candidate: Candidate, around: Surroundings): 0 | 1 | 2 | 3 {
   const kind = kindOf(candidate)
+  if (kind === 'relayed') return 3
   if (kind === 'lan' || kind === 'fixed' || onLink(candidate.endpoint.host, around)) return 0
   return kind === 'host' || kind === 'mapped' ? 1 : 2
 }

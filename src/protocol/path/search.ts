@@ -3,6 +3,8 @@
  *
  *     candidates ──hunt granted──▶ a ladder of probes each ──▶ PONG, or silence
  *                       └──▶ OFFERs, where candidates lie beyond our own link
+ *
+ * A path through a relay is no end of it: as long as somebody uses that, a direct one is looked for.
  */
 
 import { Allowance } from '../../base/allowance.ts'
@@ -18,6 +20,7 @@ import type { Output } from './events.ts'
 import { Hunt } from './hunt.ts'
 import { Offers } from './offers.ts'
 import type { Path } from './path.ts'
+import { Relays } from './relays.ts'
 import { ranked, tier } from './score.ts'
 import type { Usage } from './usage.ts'
 
@@ -26,6 +29,7 @@ export class Search {
   readonly candidates = new Candidates()
   readonly hunt: Hunt
   readonly offers = new Offers()
+  readonly relays: Relays
   /** What ranks worse is tried, too: the endpoint in use is in doubt. */
   everything = false
   /** When WireGuard last brought a sign of a session. */
@@ -39,6 +43,7 @@ export class Search {
   constructor(around: Surroundings, path: Path, usage: Usage, random: () => number, emit: (output: Output) => void) {
     this.around = around
     this.hunt = new Hunt(random)
+    this.relays = new Relays(path, usage, emit)
     this.#path = path
     this.#usage = usage
     this.#emit = emit
@@ -66,11 +71,36 @@ export class Search {
     return [candidate]
   }
 
+  /** News of relays begins no search: they are for a peer that is looked for, or whose path is relayed. */
+  know(relays: readonly Named[], now: Time): void {
+    const places = relays.map(({ endpoint }): Named => ({ kind: 'relayed', endpoint }))
+    const fresh = this.replace('relay', places)
+    const { state, primary, isMistold, isRelayed } = this.#path
+    if (isMistold) this.#path.become(state, now)
+    if (isMistold && primary) this.found(primary, now)
+    if (fresh.length > 0 && (state.name === 'hunting' || isRelayed)) this.want(now)
+  }
+
+  /** A PING of the peer came from there. @returns whether that says more than that all is as before */
+  isNews(endpoint: Endpoint, now: Time): boolean {
+    const { primary, isAlive } = this.#path
+    if (sameEndpoint(primary?.endpoint, endpoint)) {
+      this.relays.heard(now)
+      return false
+    }
+    const known = this.candidates.at(endpoint)
+    // it asks a relay only where somebody waits
+    if (known?.relayed) this.relays.called(now)
+    if (!known || !isAlive) return true
+    // a peer that uses another of its places than we do says so with each beat
+    return !known.relayed && now - (known.answeredAt ?? -never) >= constants.freshFor
+  }
+
   ranksWorse(candidate: Candidate, than: Candidate): boolean {
     return tier(candidate, this.around) > tier(than, this.around)
   }
 
-  /** There is no path: looks for one until there is. */
+  /** There is no path, or none that is direct: looks for one until there is. */
   start(now: Time): void {
     this.hunt.seek(this.candidates.size > 0 ? constants.lookUpGrace : 0, now)
   }
@@ -79,6 +109,15 @@ export class Search {
   startOver(): void {
     this.hunt.freshen()
     for (const candidate of this.candidates.all) candidate.tried = false
+  }
+
+  /** The endpoint in use is in doubt: all are tried, at once. */
+  doubt(now: Time): void {
+    this.startOver()
+    this.everything = true
+    this.offer(true, now)
+    this.askRelays(now)
+    this.want(now)
   }
 
   /** There is a path, or nobody wants one. */
@@ -90,7 +129,8 @@ export class Search {
 
   /** A candidate is in use now: what ranks worse need not be tried. */
   found(candidate: Candidate, now: Time): void {
-    this.end(now)
+    if (candidate.relayed) this.#foundRelay(now)
+    else this.end(now)
     for (const other of this.candidates.all) {
       if (!other.climb || !this.ranksWorse(other, candidate)) continue
       other.climb = null
@@ -98,10 +138,27 @@ export class Search {
     }
   }
 
+  /** A relay will do for now; what is under way for a direct path goes on, and begins where it is not. */
+  #foundRelay(now: Time): void {
+    this.everything = false
+    this.hunt.freshen()
+    if (this.hunt.name === 'rest') this.start(now)
+  }
+
+  /** Where the path is relayed: there is a new chance of a direct one. */
+  lookAnew(now: Time): void {
+    if (!this.relays.wantsDirect(now)) return
+    this.startOver()
+    this.start(now)
+    this.offer(true, now)
+    this.want(now)
+  }
+
   want(now: Time): void {
+    const urgent = this.#usage.isUrgent(now) || this.relays.wantsDirect(now)
     const crowd = this.candidates.size > 0 ? 'known' : 'unknown'
     if (this.hunt.name !== 'active') {
-      for (const output of this.hunt.ask(this.#usage.isUrgent(now) ? 'urgent' : crowd)) this.#emit(output)
+      for (const output of this.hunt.ask(urgent ? 'urgent' : crowd)) this.#emit(output)
     } else if (this.#tryAll(now) && this.#isMissing) {
       this.offer(false, now)
     }
@@ -115,7 +172,7 @@ export class Search {
     this.#tryAll(now)
     // with a look-up alone the peer would probe us while we do not probe it
     const { all } = this.candidates
-    if (this.#isMissing && (all.length === 0 || all.some(isHunted))) this.offer(false, now)
+    if (this.#isMissing && (all.every(each => each.relayed) || all.some(isHunted))) this.offer(false, now)
   }
 
   /** An OFFER: the peer tells where it is, and tries us at this moment, so each of its endpoints gets a ladder now. @returns whether it counts */
@@ -123,8 +180,11 @@ export class Search {
     if (!this.offers.hear(answered, now)) return false
     this.replace('offer', endpoints)
     const { primary } = this.#path
+    // the peer may have bound itself to its relay only now
+    if (!answered) this.relays.offered(now)
+    if (!primary || (!primary.relayed && !answered)) this.askRelays(now)
     for (const candidate of this.candidates.all) {
-      if (candidate === primary || !candidate.sources.has('offer')) continue
+      if (candidate === primary || candidate.relayed || !candidate.sources.has('offer')) continue
       if (primary && !this.everything && this.ranksWorse(candidate, primary)) continue
       if (!absentFamily(candidate.endpoint, this.around)) begin(candidate, ladder.length, now)
     }
@@ -141,6 +201,12 @@ export class Search {
   /** There is something new to say in an OFFER: while the peer is looked for, it hears it at once. */
   tellAgain(now: Time): void {
     if (this.#path.state.name === 'hunting') this.offer(true, now)
+    else this.lookAnew(now)
+  }
+
+  /** The path is in doubt or gone: relays need not wait until the direct candidates are found silent. */
+  askRelays(now: Time): void {
+    if (this.relays.mayAsk(now)) this.relays.askAll(this.candidates.all, now)
   }
 
   /** A round of OFFERs. @param anew whether a round under way is begun again */
@@ -152,7 +218,9 @@ export class Search {
     // who calls us has our answer; a call of ours would make him look for us, and call, and so on without end
     const called = now - (this.offers.heardAt ?? -never) < constants.askedFor
     if (called && !this.#usage.isAsked(now)) return
-    this.offers.begin(this.isDemanded(now) ? offerTimes.length : 1, anew, now)
+    // with a relay there is time: the next hunt is a new chance
+    const most = this.isDemanded(now) && (anew || !this.#path.isRelayed) ? offerTimes.length : 1
+    this.offers.begin(most, anew, now)
   }
 
   /** Somebody asks for the peer; or its packets are lost without a word, since there is no doorbell. */
@@ -163,32 +231,45 @@ export class Search {
   /** Probes, OFFERs and look-ups that are due. @returns whether it is time to give up */
   tick(now: Time): boolean {
     const { hunt, candidates } = this
+    this.#lookOn(now)
+    this.relays.tick(candidates.all, this.around, now)
     const isEnough = () =>
       this.#path.state.name === 'hunting' && !this.isDemanded(now) && hunt.isEnough(candidates.size)
     if (isEnough()) return true
     if (hunt.isDue(now)) this.want(now)
     for (const output of this.offers.tick(now)) this.#emit(output)
-    for (const output of hunt.tick(candidates.all.some(isHunted), candidates.size, this.#usage.isAsked(now), now))
-      this.#emit(output)
+    const hurry = this.#path.isRelayed ? 'relayed' : this.#usage.isAsked(now) ? 'asked' : 'unasked'
+    for (const output of hunt.tick(candidates.all.some(isHunted), candidates.size, hurry, now)) this.#emit(output)
     if (hunt.name === 'rest') this.everything = false
     return isEnough()
   }
 
+  /** The path is relayed: a direct one is looked for while somebody needs it, and not when nobody does. */
+  #lookOn(now: Time): void {
+    const { hunt } = this
+    if (!this.#path.isRelayed || hunt.isSeeking === this.relays.wantsDirect(now)) return
+    if (hunt.isSeeking) this.end(now)
+    else this.start(now)
+  }
+
   /** Sends all probes that are due. @returns the candidates that have not answered to the end */
   climb(now: Time): readonly Candidate[] {
-    const { probes, silent } = advanceAll(this.candidates.all, this.#probes, now)
-    for (const probe of probes) this.#emit(probe)
-    return silent
+    const { all } = this.candidates
+    const [direct, relayed] = [false, true].map(which => all.filter(each => each.relayed === which))
+    const climbs = [advanceAll(direct!, this.#probes, now), advanceAll(relayed!, this.relays.allowance, now)]
+    for (const probe of climbs.flatMap(({ probes }) => probes)) this.#emit(probe)
+    return climbs.flatMap(({ silent }) => silent)
   }
 
   get wakeAt(): Time {
-    let next = Math.min(this.hunt.wakeAt, this.offers.wakeAt)
+    let next = Math.min(this.hunt.wakeAt, this.offers.wakeAt, this.relays.wakeAt)
     for (const { climb } of this.candidates.all) if (climb) next = Math.min(next, climb.next)
     return next
   }
 
+  /** There is no path, none that is direct, or none that is sure. */
   get #isMissing(): boolean {
-    return this.#path.primary === null || this.everything
+    return this.#path.primary === null || this.#path.isRelayed || this.everything
   }
 
   /** Starts the ladder for each candidate worth it, the best first. @returns whether there was one */
@@ -204,6 +285,9 @@ export class Search {
         judge(candidate, absent, now)
       } else if (primary && !this.everything && this.ranksWorse(candidate, primary)) {
         if (candidate.answeredAt === null) judge(candidate, 'not tried, one that ranks better answers', now)
+      } else if (candidate.relayed && !this.relays.mayAsk(now)) {
+        if (candidate.answeredAt === null) judge(candidate, 'not tried, nobody asks for the peer', now)
+        continue
       } else {
         begin(candidate, ladder.length, now)
         this.hunt.tries()

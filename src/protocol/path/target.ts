@@ -66,9 +66,11 @@ export class Target {
     return this.endpoint !== undefined && !sameEndpoint(this.endpoint, from)
   }
 
-  /** Whether to tell WireGuard again, against its own will: not at once, and with growing patience. */
-  mayInsist(now: Time): boolean {
-    if (!this.isSettled(now) || now < this.#insistAt) return false
+  /** Whether to tell WireGuard again, against its own will: not at once, and with growing patience. @param soon with none */
+  mayInsist(soon: boolean, now: Time): boolean {
+    if (!this.isSettled(now)) return false
+    if (soon) return true
+    if (now < this.#insistAt) return false
     this.#insistAt = now + this.#insistPauses.take()
     return true
   }

@@ -15,6 +15,10 @@ export type PathView = {
   /** The endpoint in use; in `idle`, where the peer was last, which is where it will be looked for first. */
   readonly endpoint?: Endpoint
   readonly kind?: Kind
+  /** That endpoint is a relay's. */
+  readonly relayed?: true
+  /** Where the path is relayed and in use, and no hunt is on: when a direct one is tried next. */
+  readonly directAt?: Time
   /** Who proved it: a PONG, or WireGuard itself. */
   readonly proof?: 'pong' | 'tunnel'
   /** Smoothed, ms; `null`: nothing has answered a PING there. */
@@ -69,6 +73,8 @@ export function pathView(path: Path, { hunt, offers, candidates, around }: Searc
   return {
     ...{ state: state.name, hunt: hunt.name, since },
     ...(ofPath && { endpoint: ofPath.endpoint, kind: ofPath.kind, rtt: ofPath.rtt }),
+    ...(ofPath?.kind === 'relayed' && { relayed: true as const }),
+    ...(path.isRelayed && hunt.isSeeking && hunt.name === 'rest' && { directAt: hunt.tryAt }),
     ...(state.name === 'direct' && { proof: state.proof }),
     ...{ inUse, parked: target.parked, held: target.held, far: offers.reachable },
     ...{ offersSent: offers.sent, lastOfferedAt: offers.sentAt },

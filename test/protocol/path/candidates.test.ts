@@ -44,7 +44,7 @@ test('a place on our link ranks first, one inside of another tunnel does not', (
   assert.deepEqual([rank(false), rank(true)], [0, 1])
 })
 
-const sources: readonly Source[] = ['file', 'record', 'offer', 'cache', 'lan', 'heard', 'tunnel', 'spray']
+const sources: readonly Source[] = ['file', 'record', 'offer', 'cache', 'lan', 'heard', 'tunnel', 'spray', 'relay']
 const endpoints = fc.record({
   host: fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }).map(addressOf),
@@ -54,7 +54,7 @@ const endpoints = fc.record({
   port: fc.integer({ min: -1, max: 70_000 }),
 })
 
-test('whatever is said, there are at most 50 candidates, each endpoint once, none refused, no id twice', () => {
+test('whatever is said, there are at most 56 candidates, each endpoint once, none refused, no id twice', () => {
   const said = fc.array(fc.record({ source: fc.constantFrom(...sources), endpoint: endpoints, all: fc.boolean() }), {
     maxLength: 200,
   })
@@ -67,7 +67,7 @@ test('whatever is said, there are at most 50 candidates, each endpoint once, non
         const texts = candidates.all.map(each => formatEndpoint(each.endpoint))
         assert.equal(new Set(texts).size, texts.length)
         assert.equal(new Set(candidates.all.map(({ id }) => id)).size, texts.length)
-        assert.ok(texts.length <= 50)
+        assert.ok(texts.length <= 56)
         assert.ok(candidates.all.every(each => refusal(each.endpoint, around) === null && each.sources.size > 0))
         for (const each of sources) {
           assert.ok(candidates.all.filter(candidate => candidate.sources.has(each)).length <= room[each])
@@ -78,7 +78,7 @@ test('whatever is said, there are at most 50 candidates, each endpoint once, non
   )
   assert.equal(
     Object.values(room).reduce((sum, each) => sum + each, 0),
-    50,
+    56,
   )
 })
 

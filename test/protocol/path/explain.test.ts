@@ -14,6 +14,7 @@ import {
   lost,
   now,
   of,
+  relayed,
   second,
   silent,
   three,
@@ -45,6 +46,26 @@ const verdicts: [string, Case, RegExp][] = [
     'direct: a guessed port',
     { view: direct(answered('203.0.113.7:1234', { kind: 'punched', sources: ['spray'] })) },
     /because its port was guessed \(birthday probing\)/,
+  ],
+  [
+    'relayed: why, through whom, and when a direct path is tried again',
+    { view: { ...relayed(...three), directAt: now + 12 * second }, relay: 'r1' },
+    /^b: relayed through r1 at 192\.0\.2\.100:61002, 61 ms, because none of 3 direct candidates answers; a direct path is tried next in 12 s$/,
+  ],
+  [
+    'relayed: two hard NATs, being tried, and nobody knows how the relay is called',
+    { view: { ...relayed(...three), hunt: 'active' }, ours: hard, theirs: hard },
+    /^b: relayed through 192\.0\.2\.100:61002, 61 ms, because the routers of a and of b both map .* no direct path is possible; a direct path is being tried now$/,
+  ],
+  [
+    'relayed, no other place',
+    { view: { ...relayed(), directAt: now } },
+    /because no place of its own is known; .* in 0 s$/,
+  ],
+  [
+    'two hard NATs, and relays that do not answer',
+    { view: { candidates: [...three, silent('192.0.2.100:61002', { kind: 'relayed' })] }, ours: hard, theirs: hard },
+    /no direct path is possible; none of its relays answers$/,
   ],
   [
     'resting, and where it was',
@@ -317,6 +338,6 @@ for (const [what, it, expected] of verdicts) {
   test(`verdict: ${what}`, () => {
     const { verdict, reachable } = of(it)
     assert.match(verdict, expected)
-    assert.equal(reachable, /^b: (direct|resting)/.test(verdict))
+    assert.equal(reachable, /^b: (direct|relayed|resting)/.test(verdict))
   })
 }

@@ -1,10 +1,11 @@
 // Two path machines and the net between them, in simulated time and drawn from a seed: loss, delay, port-restricted NATs (RFC 4787),
-// addresses that go, a home that passes OFFERs on, and WireGuard as far as it matters (wireguard.ts).
+// addresses that go, a home that passes OFFERs on, relays (relay.ts), and WireGuard as far as it matters (wireguard.ts).
 
 import { type Endpoint, formatEndpoint } from '../../../src/base/ip.ts'
 import type { Time } from '../../../src/base/time.ts'
 import type { Input, Output } from '../../../src/protocol/path/events.ts'
 import { Peer } from '../../../src/protocol/path/peer.ts'
+import type { Relay } from './relay.ts'
 import { at } from './run.ts'
 import { Tunnel } from './wireguard.ts'
 
@@ -40,6 +41,8 @@ export class Side {
   lease: string
   asleep = false
   probes = 0
+  /** Of these, through relays. */
+  relayProbes = 0
   offers = 0
   /** Datagrams of all kinds. */
   packets = 0
@@ -55,6 +58,11 @@ export class Side {
 
   get direct(): boolean {
     return this.peer.view().state === 'direct'
+  }
+
+  get relayed(): boolean {
+    const { state, relayed } = this.peer.view()
+    return state === 'direct' && relayed === true
   }
 
   get kernel(): string | null {
@@ -75,6 +83,8 @@ export type PairOptions = {
   loss?: number
   delay?: Time
   natted?: boolean
+  /** Hosts at which both have a lease and a port. */
+  relays?: readonly Relay[]
   /** Both have a lease at the same home. */
   home?: boolean
   doorbell?: boolean
@@ -85,6 +95,9 @@ export class Pair {
   readonly b: Side
   loss: number
   readonly delay: Time
+  readonly relays: readonly Relay[]
+  /** What goes from one to the other by itself gets there. */
+  open = true
   now: Time = 0
   readonly #home: boolean
   readonly #doorbell: boolean
@@ -95,6 +108,7 @@ export class Pair {
     this.#random = seeded(options.seed)
     this.loss = options.loss ?? 0
     this.delay = options.delay ?? 20
+    this.relays = options.relays ?? []
     this.#home = options.home ?? false
     this.#doorbell = options.doorbell ?? false
     const natted = options.natted ?? false
@@ -121,13 +135,19 @@ export class Pair {
     })
   }
 
+  /** `of` learns through which relays the other one can be reached. */
+  tellRelays(of: Side): void {
+    const endpoints = this.relays.map(relay => relay.portOf(this.other(of).name))
+    this.give(of, { kind: 'relays', endpoints: endpoints.map(text => ({ kind: 'relayed', endpoint: at(text) })) })
+  }
+
   give(side: Side, input: Input): void {
     for (const output of side.peer.handle(input, this.now)) this.#act(side, output)
   }
 
-  /** Both send data each second and look at their counters each 2 s. */
-  traffic(from: Time, to: Time, sides: readonly Side[] = [this.a, this.b]): this {
-    for (let time = from; time < to; time += 1_000) for (const side of sides) this.at(time, () => this.data(side))
+  /** Both send data, each second, and look at their counters each 2 s. */
+  traffic(from: Time, to: Time, sides: readonly Side[] = [this.a, this.b], every = 1_000): this {
+    for (let time = from; time < to; time += every) for (const side of sides) this.at(time, () => this.data(side))
     return this.polls(from, to, 2_000)
   }
 
@@ -194,6 +214,12 @@ export class Pair {
   /** One to the other side; `arrive` gets the source that the receiver sees. */
   #send(from: Side, to: string, arrive: (source: Endpoint) => void, source = from.place): void {
     from.sentTo.set(to, this.now)
+    const relay = this.relays.find(({ host }) => to.startsWith(`${host}:`))
+    if (relay) {
+      this.#relay(relay, from, arrive)
+      return
+    }
+    if (!this.open) return
     this.#pass(from, () => {
       const receiver = this.other(from)
       if (receiver.place !== to && receiver.second !== to) return
@@ -203,11 +229,40 @@ export class Pair {
     })
   }
 
+  /** Two legs, which lose as much as a direct way; only who has bound the other's port is passed on, and passed on to. */
+  #relay(relay: Relay, from: Side, arrive: (source: Endpoint) => void): void {
+    const { place } = from
+    relay.carried += 1
+    this.#pass(from, () => {
+      const to = relay.forward(from.name, place, this.other(from).name, this.now)
+      if (!to) return
+      this.at(this.now + relay.delay, () => {
+        if (this.other(from).place === to) arrive(at(relay.portOf(from.name)))
+      })
+    })
+  }
+
+  /** What the node does before it probes a relay: BIND, until BOUND. */
+  #bind(relay: Relay, side: Side, tries = 3): void {
+    const { place } = side
+    relay.binds += 1
+    this.#pass(side, () => relay.bind(side.name, place, this.now))
+    this.at(this.now + callAgain, () => {
+      if (tries > 1 && !relay.isBound(side.name, place, this.now)) this.#bind(relay, side, tries - 1)
+    })
+  }
+
+  #leave(relay: Relay, side: Side, tries = 3): void {
+    this.#pass(side, () => relay.unbind(side.name))
+    if (tries > 1) this.at(this.now + callAgain, () => side.relayed || this.#leave(relay, side, tries - 1))
+  }
+
   #act(side: Side, output: Output): void {
     if (output.kind === 'ask') this.give(side, { kind: 'granted' })
     if (output.kind === 'look up') this.at(this.now + 300, () => this.introduce(side))
     if (output.kind === 'probe') this.#ping(side, output.endpoint, output.candidate)
     if (output.kind === 'offer') this.#offer(side, false)
+    if (output.kind === 'leave') for (const relay of this.relays) this.#leave(relay, side)
     if (output.kind === 'park') side.tunnel.endpoint = 'doorbell'
     if (output.kind === 'use') {
       const text = formatEndpoint(output.endpoint)
@@ -223,6 +278,9 @@ export class Pair {
     const sentAt = this.now
     const other = this.other(side)
     const asked = formatEndpoint(endpoint)
+    const relay = this.relays.find(({ host }) => host === endpoint.host)
+    if (relay) side.relayProbes += 1
+    if (relay?.mustBind(side.name, side.place, this.now)) this.#bind(relay, side)
     this.#send(side, asked, source => {
       // a node that sleeps hears it when it wakes
       if (other.asleep) return

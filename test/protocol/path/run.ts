@@ -27,7 +27,9 @@ export function show(output: Output): string {
   if (output.kind === 'hold') return output.on ? 'hold' : 'let go'
   if (output.kind === 'ask') return `ask ${output.urgency}`
   if (output.kind !== 'tell') return output.kind
-  return output.endpoint ? `${output.state} ${formatEndpoint(output.endpoint)} by ${output.proof}` : output.state
+  if (!output.endpoint) return output.state
+  const state = output.state === 'direct' && output.relayed ? 'relayed' : output.state
+  return `${state} ${formatEndpoint(output.endpoint)} by ${output.proof}`
 }
 
 export class Run {

@@ -59,7 +59,7 @@ export const birthday: BirthdayView = {
 }
 
 export type Case = { view?: Partial<PathView>; ours?: Partial<Ours>; theirs?: Partial<Theirs> | null } & Partial<
-  Pick<Subject, 'call' | 'guessing' | 'latestHandshake' | 'heard' | 'asked'>
+  Pick<Subject, 'relay' | 'call' | 'guessing' | 'latestHandshake' | 'heard' | 'asked'>
 >
 export function of(it: Case): Explanation {
   return explain({
@@ -93,3 +93,9 @@ export const lost: Partial<PathView> = {
     silent('203.0.113.7:51820', { kind: 'heard', sources: ['heard'] }),
   ],
 }
+
+export const relay = answered('192.0.2.100:61002', { kind: 'relayed', sources: ['relay'], rtt: 61.2 })
+export const relayed = (...others: CandidateView[]): Partial<PathView> => ({
+  ...direct(relay, ...others),
+  relayed: true,
+})
