@@ -12,7 +12,7 @@ const wallTime = z.number().describe('milliseconds since 1970 UTC')
 export const PathState = z
   .enum(['self', 'direct', 'relayed', 'idle', 'silent', 'never seen', 'invited'])
   .describe(
-    'direct, relayed: a session is alive; idle: resting, a place is known and nobody uses it, the first packet wakes it; silent: there was a session, and nothing answers now; never seen: none since the interface exists, and nothing has answered; invited: an alias line, not a member yet',
+    'direct, relayed: a session is alive, and leads to the member itself, or through a relay; idle: resting, a place is known and nobody uses it, the first packet wakes it; silent: there was a session, and nothing answers now; never seen: none since the interface exists, and nothing has answered; invited: an alias line, not a member yet',
   )
 
 const Nat = z
@@ -142,6 +142,7 @@ export const CandidateState = z.object({
 })
 
 export const PathDetails = z.object({
+  relayed: z.boolean().optional().describe('the path leads through a relay; a direct one is still looked for'),
   inUse: z.boolean().describe('somebody sends to it, or it to us'),
   parked: z.boolean().describe('WireGuard is pointed at the doorbell: the next packet wakes the path'),
   held: z.boolean().describe('keepalives keep the path open'),
@@ -199,6 +200,49 @@ export const FamilyState = z.object({
   mtu: z.number().nullable().describe('the longest UDP payload that arrived, bytes, of at most 1400'),
 })
 
+const Relaying = z
+  .object({
+    on: z.boolean(),
+    policy: z.enum(['never', 'members', 'anyone']).describe('whose packets it passes on where others can reach it'),
+    reason: z.string().describe('why it does, or does not'),
+  })
+  .describe('does this node relay for others?')
+
+export const Relayed = z.object({
+  relaying: Relaying,
+  backend: z
+    .enum(['kernel', 'process'])
+    .optional()
+    .describe('who passes packets on: rules in the kernel, or the daemon itself; absent before anybody wanted a port'),
+  guests: z
+    .array(z.object({ ...Peer, member: z.boolean(), port: z.number().describe('UDP, that is its own here') }))
+    .describe('nodes that have a port at this one'),
+  legs: z
+    .array(
+      z.object({
+        from: z
+          .object(Peer)
+          .optional()
+          .describe('absent: left by an earlier daemon, and nobody has come back to it yet'),
+        source: endpoint.describe('from where it sends'),
+        to: z.object(Peer).optional(),
+        destination: endpoint,
+        packets: z.number(),
+        bytes: z.number().describe('with the headers of IP and UDP'),
+      }),
+    )
+    .describe('what is passed on, one for each direction'),
+  dropped: z
+    .record(z.string(), z.number())
+    .describe('packets, by reason; what the kernel drops over its limit is not counted'),
+  through: z
+    .array(z.object({ ...Peer, relay: z.object(Peer), endpoint: endpoint.describe('the port of the member there') }))
+    .describe('members that this node reaches through others'),
+  ports: z
+    .array(z.object({ ...Peer, endpoint }))
+    .describe('ports of this node at others: there, members reach it through them'),
+})
+
 export const Netchecked = z.object({
   port: z.number().describe('the UDP port that all of this is about'),
   families: z.array(FamilyState),
@@ -220,13 +264,15 @@ export const Netchecked = z.object({
       problem: z.string().optional().describe('why there is none'),
     })
     .nullable(),
+  relaying: Relaying,
   clockAhead: z.number().nullable().describe('clocks of others less ours, milliseconds; null: nobody answered'),
   meaning: z.array(z.string()).describe('what it means for connections, a sentence each'),
 })
 
 export const Explained = z.object({
   ...Peer,
-  path: z.enum(['idle', 'hunting', 'direct']),
+  path: z.enum(['idle', 'hunting', 'direct']).describe('direct: there is a path'),
+  relayed: z.boolean().optional().describe('the path leads through a relay; a direct one is still looked for'),
   reachable: z.boolean().describe('there is a path, or one that rests'),
   verdict: z.string().describe('one line'),
   facts: z.array(z.string()).describe('what is known of both sides'),
@@ -318,6 +364,13 @@ export const routes = {
     query: z.object({}),
     answer: Netchecked,
     summary: 'what kind of network this node is in, asked afresh: takes some seconds',
+  },
+  relay: {
+    method: 'GET',
+    path: '/v1/relay',
+    query: z.object({}),
+    answer: Relayed,
+    summary: 'what this node passes on for others, and whom it reaches through others',
   },
   explain: {
     method: 'GET',

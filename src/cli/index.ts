@@ -13,6 +13,7 @@ import Netcheck from './commands/netcheck.ts'
 import P2p from './commands/p2p.ts'
 import Ping from './commands/ping.ts'
 import Pubkey from './commands/pubkey.ts'
+import Relay from './commands/relay.ts'
 import Reload from './commands/reload.ts'
 import Resolve from './commands/resolve.ts'
 import Show from './commands/show.ts'
@@ -34,6 +35,7 @@ export const commands = {
   p2p: P2p,
   ping: Ping,
   pubkey: Pubkey,
+  relay: Relay,
   reload: Reload,
   resolve: Resolve,
   show: Show,

@@ -9,9 +9,11 @@
 import { dirname } from 'node:path'
 import { Failure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
+import { minute } from '../base/time.ts'
 import { openControlPort } from '../drivers/control/open.ts'
 import { Reflector } from '../drivers/control/reflector.ts'
 import { createResolver } from '../drivers/dns/resolver.ts'
+import { removeLeftover } from '../drivers/relay/leftover.ts'
 import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { formatStep } from '../drivers/wireguard/plan.ts'
@@ -23,7 +25,7 @@ import { createHandlers } from './handlers.ts'
 import { type Journal, readJournal, readJournals, writeJournal } from './journal.ts'
 import { fileStore } from './memory.ts'
 import { dhtFolder, hostsLock, memoryFile, runFolder, runPaths, startLock } from './paths.ts'
-import { type Loaded, load, type Options, type Prepared, survey } from './prepare.ts'
+import { type Loaded, load, type Options, type Prepared, relayPolicy, survey } from './prepare.ts'
 import { serve } from './server.ts'
 
 export type Ready = {
@@ -49,6 +51,8 @@ export type Daemon = {
 
 /** Seconds to wait for another network that is being brought up. */
 const patience = 60
+/** What an earlier daemon relayed goes on until then, for this one to take over: guests come back within 30 s. */
+const relayLeftFor = 1 * minute
 
 export async function startDaemon(os: Os, options: Options, openLog: (network: string) => Logger): Promise<Daemon> {
   const loaded = load(os, options)
@@ -57,7 +61,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
   const commands: string[] = []
   const wireguard = createWireguardDriver(os, log, step => commands.push(formatStep(step)))
   const resolver = createResolver(os, hostsLock, log)
-  const leftovers = { files: os.files, wireguard, resolver }
+  const leftovers = { files: os.files, programs: os.programs, wireguard, resolver }
 
   const paths = runPaths(runFolder(os.machine), network.name)
   os.files.folder(paths.folder, 0o700)
@@ -90,12 +94,17 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     // ---- nothing above changes the machine, but for removing what is nobody's any more ----
 
     keepPort(os, prepared)
+    const { listenPort } = prepared.choices
+    const { listenPort: before = listenPort } = crashed ?? {}
+    if (before !== listenPort) await removeLeftover(os.programs, before)
+    if (relayPolicy(loaded, options) === 'never') await removeLeftover(os.programs, listenPort)
     const journal: Journal = {
       network: network.name,
       file: options.file,
       pid: process.pid,
       processStart: os.machine.processStart(process.pid),
       ...(prepared.self ? { interface: wanted } : {}),
+      listenPort,
       owner: prepared.owner,
       blockId: blockId(network, identity.publicKey),
       finished: false,
@@ -114,7 +123,9 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     }
     const takeDown = async () => {
       try {
+        sweep.cancel()
         await node.stop()
+        await removeLeftover(os.programs, listenPort)
         os.files.remove(paths.journal)
       } finally {
         // where something could not be undone, the journal stays and the next `wh down` tries again
@@ -123,6 +134,16 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
         lock.release()
       }
     }
+
+    const sweep = os.clock.at(os.clock.now() + relayLeftFor, async () => {
+      try {
+        // who relays has taken it over
+        const { backend } = (await node.discovery.inquiry.carried()) ?? {}
+        if (!backend && !stopping) await removeLeftover(os.programs, listenPort)
+      } catch (error) {
+        log.warn('what an earlier daemon relayed may still go on', { problem: (error as Error).message })
+      }
+    })
 
     let server: { close(): Promise<void> } | undefined
     try {
@@ -133,6 +154,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
       server = await os.http.listen(paths.socket, request => serve(handlers, log, request))
     } catch (error) {
       // a failed start leaves nothing, whatever it had found
+      sweep.cancel()
       await node.stop().catch(() => {})
       await cleanup(leftovers, journal, paths).catch(left => log.error('could not clean up', { error: String(left) }))
       throw error
@@ -151,12 +173,8 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
 /** Names what the secret is for that is made of the node's key. */
 const mapperContext = new TextEncoder().encode('wirehub port mapping 1')
 
-function discoveryParts(
-  os: Os,
-  log: Logger,
-  { network, identity, self }: Prepared,
-  options: Options,
-): NodeParts['discovery'] {
+function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Options): NodeParts['discovery'] {
+  const { network, identity, self } = prepared
   const { capture = 'auto', tcpPort, portmap = true, birthday = true } = options
   const owner = self ? 'wireguard' : 'nobody'
   return {
@@ -164,6 +182,13 @@ function discoveryParts(
     store: fileStore(os.files, memoryFile(network.name, identity.publicKey), log),
     birthday,
     openReflector: (addresses, receive) => Reflector.open({ udp: os.udp, source: os.source, addresses, receive }),
+    relay: relayPolicy(prepared, options),
+    async openRelay(listenPort, receive, backend) {
+      // only who relays needs it
+      const { openRelay } = await import('../drivers/relay/open.ts')
+      // a tap stands in front of the rules that lead BINDs to W
+      return openRelay(os, log, { mode: 'auto', listenPort, bindsToListenPort: backend !== 'pcap', receive })
+    },
     async loadMapper() {
       if (!portmap) return null
       const { PortMapper } = await import('../drivers/portmap/mapper.ts')

@@ -16,8 +16,9 @@ import { nearest } from '../protocol/network/problem.ts'
 import type { Member } from '../protocol/network/types.ts'
 import { explained, inspectedPath, netchecked } from './answers/paths.ts'
 import { formatKind, formatRecord, rounded } from './answers/record.ts'
+import { relayed, relayingOf } from './answers/relay.ts'
 import { readNetworkFile } from './network-file.ts'
-import { type Options, type Prepared, requireRegular, surveyAgain } from './prepare.ts'
+import { type Options, type Prepared, relayPolicy, requireRegular, surveyAgain } from './prepare.ts'
 import type { Handlers } from './server.ts'
 
 export type HandlerParts = {
@@ -77,6 +78,12 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key)),
       warnings: [...prepared.notes, ...snapshot.warnings],
     }
+  }
+
+  /** What this node relays, and whether it does. */
+  async function carried() {
+    const report = await inquiry.carried()
+    return { report, relaying: relayingOf(relayPolicy(prepared, options), report, inquiry.reachable()) }
   }
 
   async function targetOf(name: string): Promise<{ key: PublicKey; hostname?: string; member?: Member }> {
@@ -194,7 +201,25 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     async netcheck() {
       const { self } = (await node.snapshot()).desired
       const mapping = { allowed: options.portmap ?? true, fixed: self?.endpoint !== undefined }
-      return netchecked(await inquiry.netcheck(), mapping)
+      const report = await inquiry.netcheck()
+      return netchecked(report, mapping, (await carried()).relaying)
+    },
+
+    async relay() {
+      const { desired } = await node.snapshot()
+      const named = (key: PublicKey) => ({ key, ...hostnameOf(desired.members, key) })
+      return relayed({
+        ...(await carried()),
+        hostnameOf: key => hostnameOf(desired.members, key),
+        through: desired.members.flatMap(({ key }) => {
+          const found = inquiry.relayOf(key)
+          return found ? [{ ...named(key), relay: named(found.relay), endpoint: formatEndpoint(found.endpoint) }] : []
+        }),
+        ports: discovery.status().homes.flatMap(({ key, endpoint, relay }) => {
+          if (!endpoint || relay === undefined) return []
+          return [{ ...named(key), endpoint: formatEndpoint({ host: endpoint.host, port: relay }) }]
+        }),
+      })
     },
 
     async explain({ name }) {

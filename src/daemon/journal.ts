@@ -14,6 +14,8 @@ const Journal = z.object({
   processStart: z.string().nullable(),
   /** Absent on a helper. */
   interface: z.string().optional(),
+  /** W, by which the table of a relay is called. */
+  listenPort: z.number().optional(),
   owner: z.string(),
   blockId: z.string(),
   /** The interface has its mark; before that, one without a mark may be ours, half made. */

@@ -14,6 +14,7 @@ import type { PublicKey } from '../protocol/identity/key.ts'
 import { members } from '../protocol/network/members.ts'
 import { formatProblem } from '../protocol/network/problem.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
+import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import { readKeyFile } from './key-file.ts'
 import { readNetworkFile } from './network-file.ts'
 import { stateFile } from './paths.ts'
@@ -33,6 +34,8 @@ export type Options = {
   readonly portmap?: boolean
   /** Many ports are tried against a hard NAT; yes, where nothing is said. */
   readonly birthday?: boolean
+  /** For whom this node relays; if not given, members for members, and helpers for anyone. */
+  readonly relay?: RelayPolicy
 }
 
 /** What the files say. */
@@ -92,6 +95,11 @@ function checkInterfaceName(name: string): void {
       remedy: 'letters, digits, - and _',
     })
   }
+}
+
+/** Members know each other; a helper is there for whoever comes. */
+export function relayPolicy({ self }: Pick<Loaded, 'self'>, { relay }: Pick<Options, 'relay'>): RelayPolicy {
+  return relay ?? (self ? 'members' : 'anyone')
 }
 
 /** Names to try where none is given, best first. */

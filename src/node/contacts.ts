@@ -30,7 +30,11 @@ export type ContactsParts = {
   /** Has WireGuard begin a session with the peer. */
   readonly shake: (key: PublicKey) => void
   /** The state of a path has changed. */
-  readonly told: (key: PublicKey, state: 'idle' | 'hunting' | 'direct', proof?: 'pong' | 'tunnel') => void
+  readonly told: (key: PublicKey, what: Output & { kind: 'tell' }) => void
+  /** A PING to the member is about to leave for there. */
+  readonly prepare: (key: PublicKey, endpoint: Endpoint) => void
+  /** The path is direct, for both: relays shall know. */
+  readonly leave: (key: PublicKey) => void
   /** Tells the member where we are, through others. */
   readonly offer: (key: PublicKey) => void
   /** Looks for a record; `learnt` or `noRecord` is called in the end. */
@@ -204,6 +208,9 @@ export class Contacts {
         case 'park':
           this.#parts.park(key)
           break
+        case 'leave':
+          this.#parts.leave(key)
+          break
         case 'shake':
           this.#parts.shake(key)
           break
@@ -226,7 +233,7 @@ export class Contacts {
         case 'tell':
           contact.last = output.state === 'idle' ? (output.endpoint ?? null) : null
           contact.endpoint = output.state === 'direct' ? (output.endpoint ?? null) : null
-          this.#parts.told(key, output.state, output.proof)
+          this.#parts.told(key, output)
           if (contact.endpoint) for (const done of contact.waiting) done()
           break
       }
@@ -238,6 +245,7 @@ export class Contacts {
   }
 
   async #probe(key: PublicKey, { endpoint, candidate, inUse }: Output & { kind: 'probe' }): Promise<void> {
+    this.#parts.prepare(key, endpoint)
     const pong = await this.#parts.channel.ping(key, endpoint, {
       ...{ candidate, ofNetwork: true, sendTimes: once, timeout: probeWait },
       ...(inUse && { inUse }),

@@ -83,11 +83,13 @@ export class Discovery {
       ...{ clock, records: this.#records, guests: this.#guests, trusted },
       learnt: (key, record) => {
         this.#contacts.input(key, { kind: 'record', endpoints: record.endpoints })
+        this.#traversal.learnt(key, record)
         if (this.#contacts.has(key)) this.#memory.saveSoon()
       },
     })
     this.#self = new Self(os)
-    const desk = new Desk(os.crypto, os.random.bytes(32), key => (trusted(key) ? 'member' : 'stranger'))
+    const rank = (key: PublicKey) => (trusted(key) ? 'member' : 'stranger')
+    const desk = new Desk(os.crypto, os.random.bytes(32), rank)
     const channel = new Channel({
       ...{ os, network, namespace, workbit, desk, exempt: trusted, privateKey: identity.privateKey },
       port: { send: (bytes, to) => this.#port.send(bytes, to) },
@@ -127,9 +129,7 @@ export class Discovery {
       heard: ({ key, endpoint }) => this.#contacts.input(key, { kind: 'announced', endpoint }),
     })
     this.#ownNetwork = new OwnNetwork({
-      ...{ os, log, channel, answered, self: this.#self },
-      openReflector: parts.openReflector,
-      loadMapper: parts.loadMapper ?? (async () => null),
+      ...{ ...parts, channel, answered, self: this.#self, rank, tokens: desk },
       port: () => this.#port.current,
       reflectors: () => this.#traversal.reflectors(),
       record: key => this.#records.get(key)?.record ?? null,
@@ -165,6 +165,7 @@ export class Discovery {
         ...{ clock, random: os.random, log, channel, answered, called: parts.called },
         ...{ park: parts.park, hold: parts.hold, shake: parts.shake, offer: key => this.#traversal.offer(key) },
         told: (...it) => this.#traversal.told(...it),
+        ...{ prepare: (...it) => this.#traversal.prepare(...it), leave: key => this.#traversal.leave(key) },
         use: async (key, endpoint, because) => {
           await parts.use(key, endpoint, because)
           this.#parking.pointed(key, endpoint)
@@ -333,11 +334,12 @@ export class Discovery {
   /** Somebody whom we asked has answered from where we asked. */
   #answered(key: PublicKey, endpoint: Endpoint, sighting: Sighting): void {
     if (this.#stopped) return
-    // what comes to a bound branch says nothing of W's mapping
-    if (!this.#traversal.isBound(endpoint)) this.#seen(key, endpoint, sighting)
+    if (!this.#traversal.isDetour(key, endpoint)) this.#seen(key, endpoint, sighting)
     // the file may have lost it since we asked, or it is a home of ours and no more
     if (!this.#trusted.has(key)) return
     this.#publication.hand(key, endpoint)
+    // it is not there, and neither tomorrow
+    if (this.#traversal.relayAt(key, endpoint)) return
     if (this.#contacts.has(key)) this.#memory.saw(key, endpoint)
     if (this.#isOpen(key)) this.#dht.join(key, endpoint)
   }

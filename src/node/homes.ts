@@ -54,7 +54,7 @@ export class OwnHomes {
   }
 
   async #ask(key: PublicKey, endpoint: Endpoint, token: Uint8Array | null): Promise<void> {
-    const lease = await this.#parts.channel.home(key, endpoint, token, asking)
+    const lease = await this.#parts.channel.home(key, endpoint, token, { ...asking, relay: true })
     if (this.#stopped) return
     if (lease) this.#parts.answered(key, endpoint, lease)
     this.input(lease ? { kind: 'lease', key, endpoint, lease } : { kind: 'silent', key, endpoint })

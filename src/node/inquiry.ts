@@ -18,6 +18,7 @@ import type { Memory } from './memory.ts'
 import type { Place } from './offers.ts'
 import type { OwnNetwork } from './own-network.ts'
 import type { Records } from './records.ts'
+import type { RelayingReport } from './relaying.ts'
 import type { Self } from './self.ts'
 import type { Traversal } from './traversal.ts'
 import type { Step, Walk } from './walk.ts'
@@ -33,7 +34,7 @@ export type InquiryParts = {
   readonly clock: Clock
   readonly self: Self
   readonly ownNetwork: OwnNetwork
-  readonly traversal: Pick<Traversal, 'called' | 'birthday' | 'offer' | 'places' | 'reflectors'>
+  readonly traversal: Pick<Traversal, 'called' | 'birthday' | 'offer' | 'places' | 'reflectors' | 'relayAt'>
 }
 
 /** Names of nodes, as people know them, and what WireGuard says. */
@@ -127,6 +128,23 @@ export class Inquiry {
     return this.#parts.contacts.machine(key)?.view() ?? null
   }
 
+  /** Through whom the path to a member leads; `null` where it is direct, or there is none. */
+  relayOf(key: PublicKey): { readonly relay: PublicKey; readonly endpoint: Endpoint } | null {
+    const { state, relayed, endpoint } = this.path(key) ?? {}
+    const relay = state === 'direct' && relayed && endpoint ? this.#parts.traversal.relayAt(key, endpoint) : null
+    return relay && endpoint ? { relay, endpoint } : null
+  }
+
+  /** What this node carries for others; `null` where it does not relay. */
+  carried(): Promise<RelayingReport | null> {
+    return this.#parts.ownNetwork.carried()
+  }
+
+  /** Can others begin to talk to this node, and why? */
+  reachable(): { readonly server: boolean; readonly reason: string } {
+    return this.#parts.ownNetwork.reachable()
+  }
+
   /** What kind of network this is, asked afresh. */
   netcheck(): Promise<Report> {
     return this.#parts.ownNetwork.check()
@@ -141,10 +159,12 @@ export class Inquiry {
     const record = this.record(key)
     const said = ownNetwork.content()
     const call = traversal.called(key)
+    const relay = this.relayOf(key)?.relay
     return {
       ...{ name: peer, view, now: clock.now(), wall: clock.wall(), guessing: traversal.birthday(key) ?? null },
       ...{ asked, heard: this.#heard.get(key) ?? null },
       ...(latestHandshake === undefined ? {} : { latestHandshake }),
+      ...(relay && { relay: called(relay) }),
       ours: {
         ...{ name: own, around: self.surroundings(), clockAhead: self.clockBehind() },
         ...{ nat: said.nat, filtering: said.filtering ?? 'unknown' },

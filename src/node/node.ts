@@ -38,17 +38,14 @@ import {
 } from './desired.ts'
 import { Discovery } from './discovery.ts'
 import { Names } from './names.ts'
-import type { DiscoveryParts, Wanted } from './wanted.ts'
+import type { MachineParts, Wanted } from './wanted.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
   readonly wireguard: WireguardDriver
   readonly resolver: Resolver
   readonly log: Logger
-  readonly discovery: Pick<
-    DiscoveryParts,
-    'os' | 'store' | 'openPort' | 'portRequired' | 'loadDirectory' | 'loadMapper' | 'openReflector' | 'birthday'
-  >
+  readonly discovery: MachineParts
 }
 
 export type Snapshot = {

@@ -27,8 +27,8 @@ export type OffersParts = {
   readonly channel: Pick<Channel, 'home' | 'call' | 'publicKey'>
   /** `networkTag` of ours. */
   readonly network: Uint8Array
-  /** What we say of ourselves now. */
-  readonly content: () => Content
+  /** What we say of ourselves now, to a member. */
+  readonly content: (key: PublicKey) => Content
   /** Resolves when somebody has told us where he sees us, or soon afterwards. */
   readonly seen: () => Promise<void>
   readonly homes: () => readonly (Place & { readonly token: Uint8Array })[]
@@ -93,7 +93,7 @@ export class Offers {
       answer: options.answerTo !== undefined,
       network,
       at: this.#lastAt,
-      body: content(),
+      body: content(key),
       ...(options.spray && { spray: options.spray }),
     }
     await Promise.all(

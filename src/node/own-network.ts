@@ -15,23 +15,33 @@ import type { Report } from '../protocol/nat/classify.ts'
 import type { LifetimeFacts } from '../protocol/nat/lifetime.ts'
 import type { Side } from '../protocol/nat/roles.ts'
 import type { Step } from '../protocol/nat/step.ts'
+import type { Surroundings } from '../protocol/path/candidate.ts'
+import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import { MappingLifetime } from './lifetime.ts'
 import { Mapping } from './mapping.ts'
 import { Netcheck } from './netcheck.ts'
 import type { Place } from './offers.ts'
 import type { Content } from './own-record.ts'
 import { type OpenReflector, Reflection } from './reflection.ts'
+import { type OpenRelay, Relaying, type RelayingParts, type RelayingReport } from './relaying.ts'
 import type { Self, Sighting } from './self.ts'
 
 export type OwnNetworkParts = {
-  readonly os: Pick<Os, 'clock' | 'random'>
+  readonly os: Pick<Os, 'clock' | 'random' | 'crypto'>
   readonly log: Logger
   readonly channel: Channel
   readonly self: Self
   readonly port: () => ControlPort | null
-  readonly openReflector: OpenReflector | undefined
-  /** Its code is needed by nodes behind a NAT alone. `null`: nobody shall ask the router. */
-  readonly loadMapper: () => Promise<PortMapper | null>
+  readonly openReflector?: OpenReflector
+  readonly openRelay?: OpenRelay
+  /** For whom this node relays; for nobody, where nothing is said. */
+  readonly relay?: RelayPolicy
+  /** Of the home's desk. */
+  readonly tokens: RelayingParts['tokens']
+  readonly rank: RelayingParts['rank']
+  readonly warn: RelayingParts['warn']
+  /** Its code is needed by nodes behind a NAT alone. `null`, or absent: nobody shall ask the router. */
+  readonly loadMapper?: () => Promise<PortMapper | null>
   /** Nodes that answer and that anybody can reach, the best first. */
   readonly reflectors: () => readonly Place[]
   readonly record: (key: PublicKey) => NodeRecord | null
@@ -52,6 +62,7 @@ export class OwnNetwork {
   readonly #parts: OwnNetworkParts
   readonly #netcheck: Netcheck
   readonly #reflection: Reflection
+  readonly #relaying: Relaying
   #mapping: Mapping | null = null
   #loading = false
   #stopped = false
@@ -62,6 +73,11 @@ export class OwnNetwork {
     const { os, log, channel, self, port, reflectors, changed } = parts
     const { clock } = os
     this.#reflection = new Reflection({ log, channel, open: parts.openReflector })
+    this.#relaying = new Relaying({
+      ...{ os, log, channel, tokens: parts.tokens, rank: parts.rank, policy: parts.relay ?? 'never', warn: parts.warn },
+      open: parts.openRelay && ((...it) => parts.openRelay!(...it, port()?.backend ?? null)),
+      around: () => this.#everywhere(),
+    })
     this.#lifetime = new MappingLifetime({
       ...{ clock, log, channel, known: parts.lifetimes, learnt: changed },
       branches: () => port()?.branches ?? null,
@@ -98,6 +114,12 @@ export class OwnNetwork {
     this.#netcheck.moved()
     this.#mapping?.moved()
     this.#lifetime.moved()
+    this.#relaying.moved()
+  }
+
+  /** What this node carries for others; `null` where it does not. */
+  carried(): Promise<RelayingReport | null> {
+    return this.#relaying.report()
   }
 
   /** What we say of ourselves, but for our homes. */
@@ -157,7 +179,7 @@ export class OwnNetwork {
     this.#stopped = true
     this.#netcheck.stop()
     this.#lifetime.stop()
-    await Promise.all([this.#mapping?.stop(), this.#reflection.stop()])
+    await Promise.all([this.#mapping?.stop(), this.#reflection.stop(), this.#relaying.stop()])
   }
 
   /** A port of the router's is of use behind a NAT. */
@@ -165,9 +187,11 @@ export class OwnNetwork {
     const { self, loadMapper, os, log, changed, mapped } = this.#parts
     const { port } = self.surroundings()
     const needed = self.content().nat !== 'none' && !self.isFixed
-    this.#reflection.set(this.reachable().server ? self.publicAddresses() : [])
+    const { server } = this.reachable()
+    this.#reflection.set(server ? self.publicAddresses() : [])
+    this.#relaying.set(server)
     this.#mapping?.set({ port, needed })
-    if (this.#loading || !needed) return
+    if (this.#loading || !needed || !loadMapper) return
     this.#loading = true
     void loadMapper().then(mapper => {
       if (!mapper || this.#stopped) return
@@ -178,6 +202,14 @@ export class OwnNetwork {
       this.#mapping = new Mapping({ clock: os.clock, log, mapper, changed: told })
       this.#want()
     })
+  }
+
+  /** With the addresses that only others see. */
+  #everywhere(): Surroundings {
+    const { self } = this.#parts
+    const around = self.surroundings()
+    const seen = self.content().endpoints.map(({ endpoint }) => ({ address: endpoint.host, length: 128 }))
+    return { ...around, own: [...around.own, ...seen] }
   }
 
   /** Our IPv4 address outside of the NAT, with one of W's ports there. */

@@ -9,8 +9,7 @@ import type { Member } from '../protocol/network/types.ts'
 import type { CandidateView, PathView } from '../protocol/path/view.ts'
 import type { Desired } from './desired.ts'
 
-/** Relayed paths come with the relays; the contract (`api/schema.ts`) has the word already. */
-export type PathState = 'self' | 'direct' | 'idle' | 'silent' | 'never seen' | 'invited'
+export type PathState = 'self' | 'direct' | 'relayed' | 'idle' | 'silent' | 'never seen' | 'invited'
 
 export type MemberReport = Omit<Member, 'endpoint'> & {
   readonly state: PathState
@@ -21,7 +20,7 @@ export type MemberReport = Omit<Member, 'endpoint'> & {
 }
 
 /** What the path machine of a member says: `hunting` is one that has lost its path, or never had one. */
-export type PathOf = (key: PublicKey) => Pick<PathView, 'state' | 'endpoint' | 'candidates'> | null
+export type PathOf = (key: PublicKey) => Pick<PathView, 'state' | 'endpoint' | 'candidates' | 'relayed'> | null
 
 function stateOf(
   member: Member,
@@ -34,7 +33,7 @@ function stateOf(
   if (member.role === 'alias') return 'invited'
   const path = pathOf(member.key)
   // a session outlives its path by up to 3 minutes
-  if (peer && isAlive(peer, now) && path?.state !== 'hunting') return 'direct'
+  if (peer && isAlive(peer, now) && path?.state !== 'hunting') return path?.relayed ? 'relayed' : 'direct'
   const rests = path?.state === 'direct' || (path?.state === 'idle' && path.candidates.some(hasAnswered))
   if (rests) return 'idle'
   return peer?.latestHandshake === undefined ? 'never seen' : 'silent'

@@ -15,13 +15,14 @@ import { chance } from '../os/random.ts'
 import { networkTag, type Offer } from '../protocol/control/message.ts'
 import type { NodeRecord } from '../protocol/directory/record.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
-import type { Input } from '../protocol/path/events.ts'
+import type { Input, Output } from '../protocol/path/events.ts'
 import { askReflectorsEvery } from '../protocol/path/reflexive.ts'
 import { Birthdays } from './birthday.ts'
 import { OwnHomes } from './homes.ts'
 import { type Called, Offers, type Place } from './offers.ts'
 import type { OwnNetwork } from './own-network.ts'
 import type { Content } from './own-record.ts'
+import { homeOf, Relays } from './relays.ts'
 import type { Self, Sighting } from './self.ts'
 
 export type TraversalParts = {
@@ -64,6 +65,7 @@ export class Traversal {
   readonly #homes: OwnHomes
   readonly #offers: Offers
   readonly #birthdays: Birthdays
+  readonly #relays: Relays
   readonly #seen = Promise.withResolvers<void>()
   #reflectedAt: Time = 0
   #patience: { cancel(): void } | null = null
@@ -73,10 +75,14 @@ export class Traversal {
     const { os, channel, answered, changed, record } = parts
     const { clock, random } = os
     this.#homes = new OwnHomes({ clock, channel, answered, changed, random: () => chance(random) })
+    this.#relays = new Relays({
+      ...{ clock, channel, random: () => chance(random), input: parts.input },
+      homes: () => this.#homes.current(),
+    })
     this.#offers = new Offers({
       ...{ clock, random, channel, answered, record },
       network: networkTag(os.crypto, parts.network),
-      content: () => this.content(),
+      content: key => ({ ...this.content(), homes: this.#relays.homesFor(key) }),
       seen: () => this.#seen.promise,
       homes: () => this.#homes.current(),
       whereIs: key => this.places().find(place => place.key === key)?.endpoint,
@@ -88,7 +94,7 @@ export class Traversal {
       own: () => parts.ownNetwork.side(),
       surroundings: () => parts.self.surroundings(),
       reflector: () => this.reflectors().find(({ endpoint }) => familyOf(endpoint.host) === 4) ?? null,
-      direct: key => parts.members().some(member => member.key === key),
+      direct: key => this.#direct().some(member => member.key === key),
       tellSpray: (key, spray) => void this.#offers.send(key, { spray }),
       hit: (key, endpoint, rtt) => parts.input(key, { kind: 'hit', endpoint, rtt }),
     })
@@ -101,8 +107,7 @@ export class Traversal {
 
   /** What we say of ourselves. */
   content(): Content {
-    const homes = this.#homes.current().map(({ key, endpoint }) => ({ key, endpoint }))
-    return { ...this.#parts.ownNetwork.content(), homes }
+    return { ...this.#parts.ownNetwork.content(), homes: this.#homes.current().map(homeOf) }
   }
 
   /** Somebody has told where he sees us. */
@@ -127,11 +132,11 @@ export class Traversal {
   /** Every few seconds. Members say where they see us, too: one boot node's word is no proof, and there may be none. */
   refresh(): void {
     this.known()
-    const { os, boots, members, channel, answered } = this.#parts
+    const { os, boots, channel, answered } = this.#parts
     if (os.clock.now() - this.#reflectedAt < askReflectorsEvery) return
     this.#reflectedAt = os.clock.now()
     const asked = new Set(boots().map(({ key }) => key))
-    const others = members().filter(({ key }) => !asked.has(key))
+    const others = this.#direct().filter(({ key }) => !asked.has(key))
     for (const { key, endpoint } of others.slice(0, reflectors)) {
       void channel.ping(key, endpoint).then(pong => pong && answered(key, endpoint, pong))
     }
@@ -145,6 +150,7 @@ export class Traversal {
 
   /** A member tells where it is, through a home of ours, and tries us at this moment. */
   offered(key: PublicKey, offer: Offer, from: Endpoint): void {
+    this.#relays.learnt(key, 'offer', offer.body.homes)
     this.#parts.input(key, { kind: 'offered', endpoints: offer.body.endpoints, answer: offer.answer })
     if (!offer.answer) void this.#offers.send(key, { answerTo: offer.transaction, from })
     this.#birthdays.offered(key, offer.body, offer.spray)
@@ -155,15 +161,35 @@ export class Traversal {
     return this.#birthdays.heard(key, from, via)
   }
 
-  /** What leaves W for there comes from another port of ours. */
-  isBound(endpoint: Endpoint): boolean {
-    return this.#birthdays.isBound(endpoint)
+  /** A record of a member came. */
+  learnt(key: PublicKey, { homes }: NodeRecord): void {
+    this.#relays.learnt(key, 'record', homes)
+  }
+
+  /** A PING to a member is about to leave for there. */
+  prepare(key: PublicKey, endpoint: Endpoint): void {
+    this.#relays.prepare(key, endpoint)
+  }
+
+  /** The path to a member is direct, for both. */
+  leave(key: PublicKey): void {
+    this.#relays.leave(key)
+  }
+
+  /** Who relays for a member at this endpoint. */
+  relayAt(key: PublicKey, endpoint: Endpoint): PublicKey | null {
+    return this.#relays.relayAt(key, endpoint)
+  }
+
+  /** What leaves W for there comes from another port of ours, or goes to somebody else first: where it is seen says nothing of W. */
+  isDetour(key: PublicKey, endpoint: Endpoint): boolean {
+    return this.#birthdays.isBound(endpoint) || this.relayAt(key, endpoint) !== null
   }
 
   /** What became of the path to a member. */
-  told(key: PublicKey, state: 'idle' | 'hunting' | 'direct', proof?: 'pong' | 'tunnel'): void {
+  told(key: PublicKey, { state, proof, relayed }: Output & { kind: 'tell' }): void {
     // that a session seems alive is no reason to stop: who has birthdays has PONGs
-    this.#birthdays.path(key, state === 'direct' && proof === 'pong')
+    this.#birthdays.path(key, state === 'direct' && proof === 'pong' && !relayed)
     if (state === 'idle') this.#birthdays.released(key)
   }
 
@@ -192,20 +218,28 @@ export class Traversal {
     this.#offers.moved()
     this.#homes.input({ kind: 'moved' })
     this.#birthdays.moved(slept)
+    this.#relays.moved()
   }
 
   /** It is no member any more: what was opened for it is closed. */
   forget(key: PublicKey): void {
     this.#offers.forget(key)
+    this.#relays.forget(key)
     this.#birthdays.forget(key)
   }
 
   async stop(): Promise<void> {
     this.#patience?.cancel()
     this.#homes.stop()
+    this.#relays.stop()
     this.#offers.stop()
     this.#seen.resolve()
     await this.#birthdays.stop()
+  }
+
+  /** Members that answer, and not through a relay. */
+  #direct(): readonly Place[] {
+    return this.#parts.members().filter(({ key, endpoint }) => this.relayAt(key, endpoint) === null)
   }
 
   /** Members that anybody can reach, whether we talk to them now or not. */

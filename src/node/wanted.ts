@@ -10,10 +10,12 @@ import type { ActualPeer } from '../drivers/wireguard/interface.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { UseReason } from '../protocol/path/events.ts'
+import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import type { Boot } from './boots.ts'
 import type { Identity } from './desired.ts'
 import type { Store } from './memory.ts'
 import type { OpenReflector } from './reflection.ts'
+import type { OpenRelay } from './relaying.ts'
 
 /** What the directory needs of us. */
 export type DirectoryLink = {
@@ -55,6 +57,10 @@ export type DiscoveryParts = {
   readonly tunnels: () => Promise<readonly ActualPeer[]>
   /** Opens other ports from which this node answers, once others can reach it; absent: it has none. */
   readonly openReflector?: OpenReflector
+  /** Opens what forwards datagrams of others, once others can reach it; absent: this node is no relay. */
+  readonly openRelay?: OpenRelay
+  /** For whom it relays; for nobody, where nothing is said. */
+  readonly relay?: RelayPolicy
   /** Who asks the router for a port; `null`, or absent: nobody shall. */
   readonly loadMapper?: () => Promise<PortMapper | null>
   /** Many ports may be tried against a hard NAT; yes, where nothing is said. */
@@ -64,6 +70,21 @@ export type DiscoveryParts = {
   /** How the log names a member. */
   readonly called: (key: PublicKey) => string
 }
+
+/** Of these, what the machine gives. */
+export type MachineParts = Pick<
+  DiscoveryParts,
+  | 'os'
+  | 'store'
+  | 'openPort'
+  | 'portRequired'
+  | 'loadDirectory'
+  | 'loadMapper'
+  | 'openReflector'
+  | 'openRelay'
+  | 'relay'
+  | 'birthday'
+>
 
 /** What the file and the machine say, and discovery has to serve. */
 export type Wanted = {

@@ -111,6 +111,12 @@ test('homes, by name or key, and what is before the node', () => {
   assert.match(line({ nat: 'endpoint-dependent' }, 'reached')!, /; hard NAT;/)
 })
 
+test('a relayed member has its own symbol, and the relay as its endpoint', () => {
+  const [, b] = status.members
+  const members = [{ ...b!, state: 'relayed' as const, endpoint: '192.0.2.100:61002' }]
+  assert.match(line({ members }, '○')!, /^○ relayed +b\.test .* 192\.0\.2\.100:61002 /)
+})
+
 test('bytes and ages', () => {
   assert.deepEqual([0, 1023, 1024, 5 * 2 ** 30].map(formatBytes), ['0 B', '1023 B', '1.0 KiB', '5.0 GiB'])
   assert.deepEqual([-5, 59_000, 61_000, 7_200_000, 260_000_000].map(formatAge), [

@@ -17,6 +17,7 @@ const handlers: Handlers = {
   inspect: unused,
   netcheck: unused,
   explain: unused,
+  relay: unused,
   status: async () => ({ wrong: 'shape' }) as never,
   reload: async () => {
     throw new Failure('the file has errors', { remedy: 'mend it' })

@@ -173,9 +173,7 @@ Status 200 carries the answer. Any other status carries a problem, with these fi
 
 ${fields(Problem)}
 
-${table(['status', 'when'], statuses)}
-
-A member's state \`relayed\` has its place in the contract already; no node reports it before there are relays.`
+${table(['status', 'when'], statuses)}`
   const sections = Object.values(routes).map(route => {
     const query = z.toJSONSchema(route.query) as Schema
     const asks = fieldRows(query).length > 0 ? ['Parameters in the query:', table(heading, fieldRows(query))] : []

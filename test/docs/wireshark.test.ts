@@ -8,9 +8,8 @@ import { announcementLength } from '../../src/protocol/lan/announcement.ts'
 const lua = readFileSync(new URL('../../config/wireshark/wh.lua', import.meta.url), 'utf8')
 
 test('the dissector has the numbers of the code', () => {
-  const least = [sizes.minDatagram, sizes.minStreamPacket, announcementLength].map(
-    (length, i) => `[${i + 1}] = ${length}`,
-  )
+  const shortest = [sizes.minDatagram, sizes.minStreamPacket, announcementLength, sizes.overhead + sizes.bindLength]
+  const least = shortest.map((length, i) => `[${i + 1}] = ${length}`)
   assert.ok(lua.includes(`local least = { ${least.join(', ')} }`))
   assert.ok(lua.includes(`local tag_length = ${sizes.tagLength}\n`))
   assert.ok(lua.includes(`buffer:len() - ${sizes.overhead}\n`))
@@ -24,8 +23,8 @@ test('the dissector has the numbers of the code', () => {
   const offer = encodeMessage({
     ...{ type: 'offer', transaction, answer: false, network: new Uint8Array(sizes.networkLength), at: 0, body },
   })
-  const exact = [28, sizes.pingLength, sizes.findLength, sizes.recordHead]
-  for (const length of [...exact, called.length, shortestLease.length, sizes.homeLength])
+  const exact = [28, sizes.pingLength, sizes.findLength, sizes.recordHead, sizes.boundLength, sizes.boundLength - 12]
+  for (const length of [...exact, called.length, shortestLease.length, sizes.homeLength, sizes.homeLengthWithRelay])
     assert.ok(lua.includes(`if length == ${length} then`), `${length}`)
   assert.ok(lua.includes(`if length >= ${offer.length} and length % ${sizes.offerBlock} == 0 then`))
   assert.ok(lua.includes(`if length >= ${sizes.callHead + sizes.minDatagram} then`))

@@ -30,7 +30,7 @@ const patience = 5
 const quiet = createLogger(() => {})
 
 export default class Down extends WhCommand {
-  static override summary = 'Take a network down: remove its interface and names'
+  static override summary = 'Take a network down: remove its interface and names, and what it relays'
   static override description =
     'Also removes what a daemon left that was killed. Without a name: the only network that is up.'
   static override examples = ['<%= config.bin %> down', '<%= config.bin %> down wh-test', '<%= config.bin %> down all']
@@ -85,7 +85,8 @@ export default class Down extends WhCommand {
       // a daemon that took everything down has taken its journal along; one that was lost is as good as ours
       const left = journal.pid === 0 ? journal : readJournal(os.files, paths.journal)
       const resolver = createResolver(os, hostsLock, quiet)
-      if (left) await cleanup({ files: os.files, wireguard: this.#wireguard, resolver }, left, paths)
+      const { files, programs } = os
+      if (left) await cleanup({ files, programs, wireguard: this.#wireguard, resolver }, left, paths)
     } finally {
       turn?.release()
       lock.release()

@@ -35,6 +35,9 @@ export default class Sim extends WhCommand {
     trouble: Flags.boolean({
       description: 'in each world something happens then: a host roams or sleeps, a router restarts, a link is cut',
     }),
+    relays: Flags.boolean({
+      description: 'nodes that can be reached pass on the packets of others: every pair must be connected',
+    }),
     mermaid: Flags.boolean({ description: 'show the packets of every failed pair, not only of the first two' }),
     json: Flags.boolean({ description: 'for scripts: counts, times and failures' }),
   }
@@ -54,6 +57,7 @@ export default class Sim extends WhCommand {
       ...(flags.loss !== undefined && { loss: numberOf('loss', flags.loss, 0, 90) / 100 }),
       ...(flags.delay !== undefined && { delay: numberOf('delay', flags.delay, 0, 2_000) }),
       trouble: flags.trouble,
+      relays: flags.relays,
       signal: stop.signal,
       progress: (pairs, failures) => showProgress(pairs, failures),
     }
@@ -72,6 +76,7 @@ export default class Sim extends WhCommand {
     const given = ['members', 'loss', 'delay', 'within'] as const
     const words = given.flatMap(name => (flags[name] === undefined ? [] : [`${name} ${flags[name]}`]))
     if (flags.trouble) words.push('trouble')
+    if (flags.relays) words.push('relays')
     for (const [i, failed] of report.failures.entries()) {
       this.log(`\n${failureLine(failed)}\n  ${repeatCommand(failed, [...words, 'mermaid'])}`)
       if (flags.mermaid || i < storiesTold) this.log(`\n${await story(failed, options)}`)

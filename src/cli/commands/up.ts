@@ -12,6 +12,7 @@ import { bare, configure, createKernel, formatStep } from '../../drivers/wiregua
 import { desired } from '../../node/desired.ts'
 import { systemOs as os } from '../../os/index.ts'
 import { members } from '../../protocol/network/members.ts'
+import type { RelayPolicy } from '../../protocol/relay/desk.ts'
 import { WhCommand } from '../command.ts'
 import { launch } from '../launch.ts'
 
@@ -50,6 +51,10 @@ export default class Up extends WhCommand {
       description: 'try many ports where the NAT of one side gives each destination another one',
       options: ['on', 'off'],
     }),
+    relay: Flags.string({
+      description: 'whose packets this node passes on where others can reach it (members; a helper: anyone)',
+      options: ['never', 'members', 'anyone'],
+    }),
     foreground: Flags.boolean({
       description: 'stay in the foreground, for systemd and containers; SIGTERM takes the network down',
     }),
@@ -68,6 +73,7 @@ export default class Up extends WhCommand {
       ...(flags['tcp-port'] === undefined ? {} : { tcpPort: flags['tcp-port'] }),
       portmap: flags.portmap !== 'off',
       birthday: flags.birthday !== 'off',
+      ...(flags.relay === undefined ? {} : { relay: flags.relay as RelayPolicy }),
     }
     if (flags['dry-run']) return this.#dryRun(options)
     const report = (message: Message) => this.#report(message, flags.verbose)

@@ -4,6 +4,7 @@ import { styleText } from 'node:util'
 import type { AnswerOf } from '../../api/schema.ts'
 import { second } from '../../base/time.ts'
 import { filteringWords, mappingWords, span } from '../../protocol/nat/words.ts'
+import { relayingWords } from './relay.ts'
 
 type Netcheck = AnswerOf<'netcheck'>
 type Family = Netcheck['families'][0]
@@ -85,6 +86,7 @@ export function printNetcheck(network: string, report: Netcheck): string {
       : ([['firewall', `${report.firewall} for strangers at UDP ${report.port}`]] as [string, string][])),
     ['lifetime', lifetime(report)],
     ['port mapping', portMapping(report)],
+    ['relays', relayingWords(report.relaying)],
     ['clock', clock(report)],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))

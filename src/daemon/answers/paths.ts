@@ -9,16 +9,18 @@ import { meaning } from '../../protocol/nat/words.ts'
 import { explain, type Subject } from '../../protocol/path/explain.ts'
 import type { PathView } from '../../protocol/path/view.ts'
 import { rounded } from './record.ts'
+import type { Relaying } from './relay.ts'
 
 /** @param mapping whether the router may be asked for a port, and whether the file names an endpoint of this node */
 export function netchecked(
   report: Report,
-  mapping: { readonly allowed: boolean; readonly fixed: boolean } = { allowed: true, fixed: false },
+  mapping: { readonly allowed: boolean; readonly fixed: boolean },
+  relaying: Relaying,
 ): AnswerOf<'netcheck'> {
   const { families, hairpins, firewall, lifetime, clockAhead, port } = report
   const portMapping = report.portMapping ?? (mapping.allowed ? unasked(report, mapping.fixed) : null)
   return {
-    ...{ port, hairpins, firewall, lifetime, clockAhead, meaning: meaning(report) },
+    ...{ port, hairpins, firewall, lifetime, clockAhead, relaying, meaning: meaning(report) },
     portMapping: portMapping && {
       state: portMapping.state,
       gateway: portMapping.gateway,
@@ -59,6 +61,7 @@ export function explained(key: PublicKey, hostname: string | undefined, subject:
     key,
     ...(hostname === undefined ? {} : { hostname }),
     ...{ path: subject.view.state, reachable, verdict },
+    ...(subject.view.relayed && { relayed: true }),
     ...{ facts: [...facts], candidates: [...candidates], advice: [...advice] },
   }
 }
@@ -70,6 +73,7 @@ export function inspectedPath(view: PathView | null, now: Time) {
   return {
     path: view.state,
     details: {
+      ...(view.relayed && { relayed: true }),
       ...{ inUse, parked, held },
       calls: { sent: offersSent, answered: offersAnswered },
       beats: { sent: beatsSent, missed: beatsMissed },

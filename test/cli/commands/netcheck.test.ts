@@ -13,6 +13,8 @@ test('without a network that is up, it is said what to do', {
     [['netcheck'], 'wh netcheck: no network is up, and it is its nodes that are asked'],
     [['netcheck', 'office', '--json'], 'wh netcheck: no network, interface or file office is up'],
     [['explain', 'b.test'], 'wh explain: no network is up'],
+    [['relay'], 'wh relay: no network is up'],
+    [['relay', 'office', '--json'], 'wh relay: no network, interface or file office is up'],
   ] as const) {
     const { status, stdout, stderr } = spawnSync('unshare', ['--net', bin, ...args], { encoding: 'utf8' })
     assert.deepEqual([status, stdout, stderr], [4, '', `${said}\n${remedy}`])
@@ -22,6 +24,7 @@ test('without a network that is up, it is said what to do', {
 test('how they are not used', () => {
   for (const [args, said] of [
     [['netcheck', 'a', 'b'], 'wh netcheck: Unexpected argument: b'],
+    [['relay', 'a', 'b'], 'wh relay: Unexpected argument: b'],
     [['explain'], 'wh explain: Missing 1 required arg: NAME'],
   ] as const) {
     const { status, stdout, stderr } = spawnSync(bin, [...args], { encoding: 'utf8' })

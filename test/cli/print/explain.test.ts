@@ -16,3 +16,15 @@ test('the verdict first; what is empty has no heading', () => {
   )
   assert.match(printExplanation({ ...explained, advice: ['open it'] }), /\n\nwhat would help\n {2}open it$/)
 })
+
+test('a relayed path, and its relay among the places', () => {
+  const printed = printExplanation({
+    ...explained,
+    relayed: true,
+    verdict: 'b.test: relayed through r1 at 192.0.2.100:61002, 61 ms, because …; a direct path is tried next in 12 s',
+    candidates: [{ endpoint: '192.0.2.100:61002', kind: 'relayed', account: 'in use' }],
+  })
+  const lines = stripVTControlCharacters(printed).split('\n')
+  assert.match(lines[0]!, /^b\.test: relayed through r1 at 192\.0\.2\.100:61002/)
+  assert.ok(lines.includes('  192.0.2.100:61002  relayed'))
+})

@@ -28,7 +28,9 @@ const report: Report = {
     protocols: { pcp: 'no answer', 'nat-pmp': 'no answer', upnp: 'not authorized' },
   },
 }
-const printed = (it: Report) => stripVTControlCharacters(printNetcheck('test', netchecked(it)))
+const asked: Parameters<typeof netchecked>[1] = { allowed: true, fixed: false }
+const relaying = { on: false, policy: 'members', reason: 'behind a NAT' } as const
+const printed = (it: Report) => stripVTControlCharacters(printNetcheck('test', netchecked(it, asked, relaying)))
 const withV4 = (more: Partial<FamilyReport>, rest: Partial<Report> = {}): Report => ({
   ...report,
   families: [{ ...v4, ...more }, v6],
@@ -49,6 +51,7 @@ test('a usual home router', () => {
   hairpin       no
   lifetime      75 s or more, less than 110 s; a packet each 56 s keeps a path open
   port mapping  no answer (192.168.1.1); pcp: no answer; nat-pmp: no answer; upnp: not authorized
+  relays        no: behind a NAT; for members of this network, once others can reach this node
   clock         right
 
   Behind a usual NAT: direct paths to everybody but some behind a hard NAT, where ports have to be guessed (seconds).`,
@@ -70,8 +73,8 @@ test('what is not known is said to be so', () => {
 })
 
 test('port mapping: why nobody asked the router', () => {
-  const line = (it: Report, mapping?: Parameters<typeof netchecked>[1]) =>
-    /port mapping +(.*)/.exec(stripVTControlCharacters(printNetcheck('test', netchecked(it, mapping))))?.[1]
+  const line = (it: Report, mapping = asked) =>
+    /port mapping +(.*)/.exec(stripVTControlCharacters(printNetcheck('test', netchecked(it, mapping, relaying))))?.[1]
   const none = { portMapping: null }
   const open = withV4({ mapping: 'none', keepsPort: null }, none)
   assert.equal(line(open), 'not needed: there is no NAT')
