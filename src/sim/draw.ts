@@ -30,6 +30,8 @@ export type WorldOptions = {
   readonly within: Time
   /** Something happens to the paths once they are there. */
   readonly trouble: boolean
+  /** Nodes that can be reached pass on packets of others. */
+  readonly relays?: boolean
 }
 
 export const bootPort = 51_820
@@ -201,7 +203,8 @@ export function drawWorld(seed: number, options: WorldOptions): World {
   const ready = Math.max(...pings.map(({ at }) => at), 0)
   const trouble = options.trouble ? troubles(draw, ready + calm) : []
   const end = Math.max(ready, ...trouble.map(it => it.at + ('time' in it ? it.time : 0)))
-  return { seed, boots, routers, hosts, happenings: [...starts, ...pings, ...trouble], until: end + options.within }
+  const happenings = [...starts, ...pings, ...trouble]
+  return { seed, boots, routers, hosts, happenings, until: end + options.within, relays: options.relays ?? false }
 }
 
 /** What a drawing can still give when everybody has a place. */

@@ -4,7 +4,7 @@
  */
 
 import type { Time } from '../base/time.ts'
-import { type Means, meansOf, worldAt } from './oracle.ts'
+import { isCutOff, type Means, meansOf, worldAt } from './oracle.ts'
 import type { Conversation, Echo, Trial } from './trial.ts'
 import type { Happening, World } from './world.ts'
 
@@ -59,17 +59,21 @@ export function judge(trial: Trial, within: Time): Finding[] {
   const { world } = trial
   const now = trial.simulation.now()
   return partsOf(world).flatMap(part =>
-    part.from > now ? [] : trial.conversations().map(conversation => findingOf(conversation, part, within, now)),
+    part.from > now ? [] : trial.conversations().map(conversation => findingOf(conversation, part, within, trial)),
   )
 }
 
-function findingOf(conversation: Conversation, part: Part, within: Time, now: Time): Finding {
+function findingOf(conversation: Conversation, part: Part, within: Time, trial: Trial): Finding {
+  const now = trial.simulation.now()
   const { from, to, began, echoes, claimed } = conversation
   const means = meansOf(part.world, from, to)
   const time = firstAnswer(echoes, began, part)
   const last = part.until >= now
   const claims = last && claimed > believed
-  const failure = failureOf(means, time, within, claims)
+  const relayed = last && trial.isRelayed(from, to)
+  const failure = part.world.relays
+    ? failureWithRelays(means, time, within, relayed, isCutOff(part.world, from, to))
+    : failureOf(means, time, within, claims)
   return { phase: part.phase, from, to, means, time, ...(failure !== null && { failure }) }
 }
 
@@ -82,6 +86,22 @@ function failureOf(means: Means, time: Time | null, within: Time, claims: boolea
   if (means === 'unclear') return claims ? 'says that it has a path, and no ping is answered' : null
   return 'no ping was answered'
 }
+
+/** Always connected, and directly where that can surely be. */
+function failureWithRelays(
+  means: Means,
+  time: Time | null,
+  within: Time,
+  relayed: boolean,
+  cutOff: boolean,
+): string | null {
+  if (time === null) return cutOff ? null : 'no ping was answered'
+  if (time > within) return `answered only after ${(time / 1000).toFixed(1)} s`
+  return relayed && mustBeDirect(means) ? 'still relayed' : null
+}
+
+const mustBeDirect = (means: Means) =>
+  means === 'inside' || means === 'open' || means === 'punch' || means === 'hairpin'
 
 /** Everybody who can answer does, for a while: the rest of the time would tell nothing. Where something happens later, it is waited for. */
 export function isSettled(trial: Trial, quiet: Time): boolean {
@@ -96,6 +116,7 @@ export function isSettled(trial: Trial, quiet: Time): boolean {
       .echoes(it.from, it.to)
       .find(({ sent, answered }) => answered !== null && sent >= Math.max(it.at, part.from))
     const means = meansOf(part.world, it.from, it.to)
+    if (first && world.relays && mustBeDirect(means) && trial.isRelayed(it.from, it.to)) return false
     // who cannot need not be waited for, unless he says that he can
     if (first === undefined && (means === 'none' || means === 'unclear')) return trial.claimed(it.from, it.to) === 0
     return first !== undefined && now - first.answered! >= settled

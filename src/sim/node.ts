@@ -5,6 +5,8 @@
 
 import { createLogger, type Logger } from '../base/log.ts'
 import type { Resolver } from '../drivers/dns/resolver.ts'
+import { defaultLimit, defaultRange } from '../drivers/relay/relay.ts'
+import { SocketRelay } from '../drivers/relay/sockets.ts'
 import { createWireguardDriver } from '../drivers/wireguard/driver.ts'
 import { nothing, type Remembrance, type Store } from '../node/memory.ts'
 import { Node, type NodeParts } from '../node/node.ts'
@@ -13,6 +15,7 @@ import type { Random } from '../os/random.ts'
 import { PrivateKey, type PublicKey, publicKeyBytes } from '../protocol/identity/key.ts'
 import type { Network } from '../protocol/network/types.ts'
 import type { PathView } from '../protocol/path/view.ts'
+import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import { plainCrypto } from './crypto.ts'
 import type { Host } from './host.ts'
 import { simulatedPrograms } from './programs.ts'
@@ -40,6 +43,8 @@ export type SimNodeOptions = {
   /** A packet came out of the tunnel. */
   readonly deliver: (from: PublicKey, payload: Uint8Array) => void
   readonly log?: Logger
+  /** Whose packets it passes on, where others can reach it; nobody's, if not given. */
+  readonly relays?: RelayPolicy
 }
 
 export class SimNode {
@@ -64,7 +69,7 @@ export class SimNode {
   }
 
   /** All that a node gets from outside, in one place. */
-  #parts(seed: number, { deliver, log = createLogger(() => {}) }: SimNodeOptions): NodeParts {
+  #parts(seed: number, { deliver, relays, log = createLogger(() => {}) }: SimNodeOptions): NodeParts {
     const { host } = this
     const { clock, udp, links, multicast, sleep } = host
     const random: Random = new Simulation(seed)
@@ -99,6 +104,9 @@ export class SimNode {
         store,
         portRequired: true,
         openPort: async (_port, receive) => host.openPort(receive),
+        relay: relays ?? 'never',
+        openRelay: async (_port, receive) =>
+          new SocketRelay({ udp, clock, range: defaultRange, limit: defaultLimit, receive }),
         loadDirectory: () => Promise.reject(new Error('there is no DHT in this world')),
       },
     }

@@ -75,6 +75,14 @@ export function meansOf(world: World & { readonly moved?: boolean }, a: string, 
   return meansInOrder.find(means => found.includes(means)) ?? 'none'
 }
 
+/** One of the two cannot talk to the internet by UDP, or only one of them in IPv4: no relay can help. */
+export function isCutOff(world: World, a: string, b: string): boolean {
+  return [a, b].some(name => {
+    const host = hostOf(world, name)
+    return host.ipv4 === undefined || routersOf(world, host).some(({ blocked }) => blocked)
+  })
+}
+
 function hostOf(world: World, name: string): HostSpec {
   const host = world.hosts.find(each => each.name === name)
   if (!host) throw new TypeError(`no host ${name}`)

@@ -7,6 +7,7 @@ import { createLogger } from '../base/log.ts'
 import type { Time } from '../base/time.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import { defaults, type Network } from '../protocol/network/types.ts'
+import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import { Host } from './host.ts'
 import { Internet, type Passage } from './internet.ts'
 import { keyOf, SimNode } from './node.ts'
@@ -75,7 +76,19 @@ export class Trial {
 
   #node(host: Host, number: number, network: Network): SimNode {
     const deliver = (from: PublicKey, payload: Uint8Array) => this.#echo(host.name, from, payload)
-    return new SimNode(host, { number, network, seed: this.world.seed * 4_099 + number, deliver, ...this.#log(host) })
+    return new SimNode(host, {
+      number,
+      network,
+      seed: this.world.seed * 4_099 + number,
+      deliver,
+      ...this.#log(host),
+      ...this.#relays(number),
+    })
+  }
+
+  /** As by default: helpers for anyone. */
+  #relays(number: number): { relays?: RelayPolicy } {
+    return this.world.relays ? { relays: number < firstBoot ? 'members' : 'anyone' } : {}
   }
 
   #log(host: Host) {
@@ -109,6 +122,12 @@ export class Trial {
       return enough(this)
     })
     await turn()
+  }
+
+  /** Does one of them, or do both, send through a relay? */
+  isRelayed(from: string, to: string): boolean {
+    const [one, other] = [this.#of(from), this.#of(to)]
+    return [one.path(other.key), other.path(one.key)].some(path => path?.relayed)
   }
 
   /** For how long one of them, or both, have been saying that they have a path. */

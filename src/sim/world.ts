@@ -115,6 +115,8 @@ export type World = {
   readonly happenings: readonly Happening[]
   /** When it ends, ms. */
   readonly until: Time
+  /** Who can be reached passes on packets of others. */
+  readonly relays?: boolean
 }
 
 const short: Record<Behaviour, string> = {

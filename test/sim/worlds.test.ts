@@ -27,6 +27,16 @@ test('they go on after roaming, restarts, sleep and cuts', async () => {
   assert.ok(new Set(report.groups.map(group => group.phase)).size > 3)
 })
 
+test('with relays every pair is connected that has UDP, also after trouble, and direct where it can be', async () => {
+  const report = await campaign({ ...options, seed: 7_000, pairs: 60, trouble: true, relays: true })
+  assert.ok(report.ok, said(report))
+  const none = report.groups.filter(({ means }) => means === 'none')
+  assert.ok(
+    none.some(({ direct }) => direct > 0),
+    'pairs that have no other way',
+  )
+})
+
 test('a tenth of all packets lost', async () => {
   const report = await campaign({ ...options, seed: 2_000, pairs: 24, loss: 0.1, within: 40_000 })
   assert.ok(report.ok, said(report))
