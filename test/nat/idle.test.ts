@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLab, type Host, noLab } from '../lab/lab.ts'
 import type { Nat } from '../lab/nat/home.ts'
 import { pings } from '../system/discovery-net.ts'
-import { file, whOk } from '../system/mesh.ts'
+import { bin, file, whOk } from '../system/mesh.ts'
 import { type Member, Stage } from './pair.ts'
 
 /** After the last packet of a person, the time for paths to be let go; and then the time of counting. */
@@ -26,8 +26,11 @@ test('members that nobody talks to send each other nothing, and little to anybod
   for (const [one, other] of [
     [2, 0],
     [2, 1],
+    // through a relay
+    [3, 1],
   ] as const)
     await pings(members[one]!.host, `${members[other]!.name}.test`)
+  await members[3]!.host.ok([bin, 'explain', 'b.test']).then(out => assert.match(out, /^b\.test: relayed through /))
   await sleep(settle)
   const { core } = stage.internet
   await core.ok(['nft', '-f', '-'], { input: counters(members) })
@@ -37,6 +40,8 @@ test('members that nobody talks to send each other nothing, and little to anybod
     t.diagnostic(`${name}: ${(count / (counted / 60_000)).toFixed(1)} packets a minute`)
   for (const { name, home } of members) {
     assert.equal(packets.get(`${name}-wireguard`), 0)
+    // neither does a relay hear of anybody whom nobody wants
+    assert.equal(packets.get(`${name}-relay`), 0)
     // a public member may be others' home, and keeps records for them
     if (home.nat !== 'public') assert.equal(packets.get(`${name}-natted`), 0)
     // homes every 25 s, boot nodes every minute, and the DHT: not one a second
@@ -44,7 +49,7 @@ test('members that nobody talks to send each other nothing, and little to anybod
   }
 })
 
-/** What each sends: in all; to members behind NATs; and of WireGuard's, whose first byte is below 5, to any member. */
+/** What each sends: in all; to members behind NATs; of WireGuard's, whose first byte is below 5, to anybody; and to ports of relays. */
 function counters(members: readonly Member[]): string {
   const list = (some: readonly Member[]) => `{ ${some.map(({ home }) => home.address).join(', ')} }`
   const natted = list(members.filter(({ home }) => home.nat !== 'public'))
@@ -53,12 +58,13 @@ function counters(members: readonly Member[]): string {
     return [
       `${from} counter name ${name}-all`,
       `${from} ip daddr ${natted} counter name ${name}-natted`,
-      `${from} ip daddr ${list(members)} meta l4proto udp @th,64,8 < 5 counter name ${name}-wireguard`,
+      `${from} meta l4proto udp @th,64,8 < 5 counter name ${name}-wireguard`,
+      `${from} udp dport 61000-65000 counter name ${name}-relay`,
     ]
   })
   return [
     'table ip idle {',
-    ...members.flatMap(({ name }) => ['all', 'natted', 'wireguard'].map(it => `counter ${name}-${it} {}`)),
+    ...members.flatMap(({ name }) => ['all', 'natted', 'wireguard', 'relay'].map(it => `counter ${name}-${it} {}`)),
     'chain passing { type filter hook forward priority 0; policy accept;',
     ...rules,
     '}',

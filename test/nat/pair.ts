@@ -1,5 +1,6 @@
 /**
- * Two members in homes of their own, and boot nodes: how long after `wh up` of the second the first answers its ping, and on which way.
+ * Two members in homes of their own, and boot nodes: how long after `wh up` of the second the first answers its ping, on which way, and when
+ * that is the way wanted.
  *
  * Warm: both were up before and know each other's record. Between two runs, routers and firewalls forget what they knew of the
  * pair, for that is what an hour does; what the first keeps alive with others, they keep.
@@ -12,9 +13,9 @@ import { createInternet, type Internet } from '../lab/nat/internet.ts'
 import { bootPort } from '../system/discovery-net.ts'
 import { bin, file, keyFile, wh, whOk } from '../system/mesh.ts'
 import type { PairSpec } from './pairs.ts'
+import { device, type Settled, settles, wayOf } from './way.ts'
 
 const workbit = 8
-const device = 'wh-test'
 
 export type Boot = { readonly host: Host; readonly key: string; readonly address: string }
 
@@ -28,13 +29,10 @@ export type Member = {
   readonly inside: readonly string[]
 }
 
-export type Connection = Start & {
-  /** Of 20 pings after the first reply. */
-  readonly lost: number
-  /** Where each side's WireGuard sends to then, and whether that is the other's home, and no third party. */
-  readonly endpoints: readonly [string, string]
-  readonly direct: boolean
-}
+export type Connection = Omit<Start, 'startedAt'> & {
+  /** From the start until both sides were on the way that the pair is to come to; `null`: they were not, within patience. */
+  readonly settled: number | null
+} & Omit<Settled, 'at'>
 
 /** An internet with boot nodes that are up. Pairs come and go in it. */
 export class Stage {
@@ -47,8 +45,13 @@ export class Stage {
     this.servers = boots as [Boot, ...Boot[]]
   }
 
-  /** @param nets as of `createInternet` */
-  static async build(lab: Lab, count = 2, nets?: readonly string[]): Promise<Stage> {
+  /** @param nets as of `createInternet` @param flags of `wh up` on the boot nodes @param prepare what is done to them before */
+  static async build(
+    lab: Lab,
+    count = 2,
+    nets?: readonly string[],
+    { flags = [], prepare }: { flags?: readonly string[]; prepare?: (host: Host) => Promise<unknown> } = {},
+  ): Promise<Stage> {
     const internet = await createInternet(lab, nets)
     const boots: Boot[] = []
     for (let i = 1; i <= count; i++) {
@@ -58,9 +61,15 @@ export class Stage {
     const stage = new Stage(internet, boots)
     for (const { host } of boots) {
       await host.writeFile(file, stage.networkFile([]))
-      await whOk(host, 'up', file)
+      await prepare?.(host)
+      await whOk(host, 'up', file, ...flags)
     }
     return stage
+  }
+
+  /** Addresses of those that relay for anybody. */
+  get relays(): string[] {
+    return this.servers.map(({ address }) => address)
   }
 
   networkFile(members: readonly Member[]): string {
@@ -88,7 +97,7 @@ export class Stage {
       await member('b', b, b.hosts[together ? 1 : 0]!, '10.0.42.2', together),
     ] as const
     await this.#hand(members)
-    return new Pair(spec, members)
+    return new Pair(spec, members, this.relays)
   }
 
   /** Members `a`, `b`, …, each in a home of its own; nothing is up yet. */
@@ -135,7 +144,12 @@ done
 echo "$(now) reply"
 wait`
 
-export type Start = { readonly ready: number | null; readonly reply: number | null }
+export type Start = {
+  readonly ready: number | null
+  readonly reply: number | null
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+}
 
 /**
  * Runs a command that starts a tunnel and returns, and pings through it: milliseconds until it returned, and to the first reply.
@@ -151,16 +165,19 @@ export async function startAndPing(
   const out = await host.ok(['sh', '-c', startScript, 'sh', ...argv], { timeout: 3 * patience + 60_000 })
   const times = new Map(out.split('\n').map(line => [line.split(' ')[1], Number(line.split(' ')[0])]))
   const since = (what: string) => (times.has(what) ? times.get(what)! - times.get('start')! : null)
-  return { ready: since('ready'), reply: since('reply') }
+  return { ready: since('ready'), reply: since('reply'), startedAt: times.get('start')! }
 }
 
 export class Pair {
   readonly spec: PairSpec
   readonly members: readonly [Member, Member]
+  /** Addresses of the relays that there are. */
+  readonly relays: readonly string[]
 
-  constructor(spec: PairSpec, members: readonly [Member, Member]) {
+  constructor(spec: PairSpec, members: readonly [Member, Member], relays: readonly string[]) {
     this.spec = spec
     this.members = members
+    this.relays = relays
   }
 
   /** Both up, until each knows the other's record and, where there can be one, has a path. */
@@ -176,24 +193,26 @@ export class Pair {
       const told = (out: string) => out.startsWith('{') && settled(JSON.parse(out).record)
       await one.host.until(known, ({ out }) => told(out), { timeout: left(), every: 500 }).catch(() => {})
     }
-    if (this.spec.path === 'direct') {
+    if (this.spec.path !== 'none') {
       const ping = ['ping', '-n', '-c1', '-W1', first.overlay]
       await second.host.until(ping, ({ code }) => code === 0, { timeout: left() }).catch(() => {})
     }
   }
 
-  /** Takes the second down, lets the hour pass, and starts it again. */
+  /** Takes the second down, lets the hour pass, and starts it again. @param patience for the first reply, and for what is wanted then */
   async connect({ patience = 30_000, pause = 1_000 } = {}): Promise<Connection> {
     const [first, second] = this.members
     await wh(second.host, 'down')
     await this.forget()
     await sleep(pause)
     const where = { own: second.overlay, peer: first.overlay, patience }
-    const { ready, reply } = await startAndPing(second.host, `${bin} up ${file}`, where)
-    const lost = reply === null ? 20 : await this.#lost()
-    const endpoints = [await endpointOf(first, second), await endpointOf(second, first)] as const
-    const direct = reply !== null && this.#isOf(second, endpoints[0]) && this.#isOf(first, endpoints[1])
-    return { ready, reply, lost, endpoints, direct }
+    const { ready, reply, startedAt } = await startAndPing(second.host, `${bin} up ${file}`, where)
+    if (reply === null) {
+      const seen = await wayOf(this)
+      return { ready, reply, settled: null, lost: 0, sent: 0, first: seen.way, ...seen }
+    }
+    const { at, ...rest } = await settles(this, this.spec.path === 'relayed' ? 'relayed' : 'direct', patience)
+    return { ready, reply, settled: at === null ? null : at - startedAt, ...rest }
   }
 
   /** What to look at when it went wrong. */
@@ -229,31 +248,9 @@ export class Pair {
     if (first.home !== second.home) await second.home.flush()
     await second.host.ok(['conntrack', '-F'])
   }
-
-  async #lost(): Promise<number> {
-    const [first, second] = this.members
-    const { out } = await second.host.run(['ping', '-n', '-q', '-i', '0.05', '-c', '20', '-W', '1', first.overlay])
-    return 20 - Number(/(\d+) received/.exec(out)?.[1] ?? 0)
-  }
-
-  #isOf({ home, inside }: Member, endpoint: string): boolean {
-    const address = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/^\[|\]$/g, '')
-    return inside.includes(address) || (address === home.address && !this.spec.together)
-  }
 }
 
 /** A record of a node that has found out what is in front of it. */
 function settled(record: { nat: string } | null): boolean {
   return record !== null && record.nat !== 'unknown'
-}
-
-async function endpointOf(one: Member, other: Member): Promise<string> {
-  const dump = await one.host.run(['wg', 'show', device, 'endpoints'])
-  const wgKey = `${other.key.replaceAll('-', '+').replaceAll('_', '/')}=`
-  return (
-    dump.out
-      .split('\n')
-      .find(line => line.startsWith(wgKey))
-      ?.split('\t')[1] ?? '(none)'
-  )
 }

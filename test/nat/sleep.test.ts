@@ -30,8 +30,8 @@ describe(`${asleep / 1000} s asleep under traffic`, { skip: noLab, concurrency: 
         const stage = await Stage.build(lab)
         const pair = await stage.pair(spec)
         await pair.warm()
-        const { direct } = await pair.connect()
-        if (!direct) assert.fail(await pair.evidence())
+        const { way } = await pair.connect()
+        if (way !== 'direct') assert.fail(await pair.evidence())
         await sleeps(pair, which, kind, line => t.diagnostic(line))
       })
     }

@@ -34,9 +34,12 @@ for (const which of [0, 1] as const) {
       }
       const pair = await stage.pair(spec, which === 0 ? [{ onRouter }] : [{}, { onRouter }])
       await pair.warm()
-      const { ready, reply, lost, direct, endpoints } = await pair.connect()
-      t.diagnostic(`ready ${ready} ms, reply ${reply} ms, lost ${lost}, ${endpoints.join(' ')}`)
-      if (!direct || lost > 5) assert.fail(`reply ${reply}, lost ${lost}\n${await pair.evidence()}\n${daemon?.said}`)
+      const { ready, reply, settled, lost, way, endpoints } = await pair.connect()
+      t.diagnostic(
+        `ready ${ready} ms, reply ${reply} ms, ${way} after ${settled} ms, lost ${lost}, ${endpoints.join(' ')}`,
+      )
+      if (way !== 'direct' || lost > 5)
+        assert.fail(`reply ${reply}, ${way}, lost ${lost}\n${await pair.evidence()}\n${daemon?.said}`)
       await assertMapped(pair, which)
       assert.equal((await daemon!.mappings()).length, 1)
     })

@@ -24,12 +24,13 @@ export type HomeOptions = {
   readonly onRouter?: (router: Host, sides: Sides) => Promise<void>
 }
 
-type Router = { readonly host: Host; readonly rule: NatRule; readonly lan: Switch; readonly sides: () => Sides }
+type Router = { readonly host: Host; rule: NatRule; readonly lan: Switch; readonly sides: () => Sides }
 
 const homeNet = { prefix: '192.168.1', length: 24 }
 const carrierNet = { prefix: '100.64.0', length: 10 }
 
 export class Home {
+  /** As it was built. */
   readonly nat: Nat
   readonly hosts: readonly [Host, ...Host[]]
   /** From the hosts outwards; none where the host is public. */
@@ -114,6 +115,14 @@ export class Home {
   async flush({ hosts = false } = {}): Promise<void> {
     await this.#load() // what rules have learnt goes with them
     for (const host of [...this.routers, ...(hosts ? this.hosts : [])]) await host.ok(['conntrack', '-F'])
+  }
+
+  /** The outermost router is of another kind from now on, as after a change of its settings. @param keep mappings go on, and only what is new is treated otherwise */
+  async become(rule: NatRule, { keep = false } = {}): Promise<void> {
+    const router = this.#routers.at(-1)
+    if (!router) throw new Error('a public host has no router that could be another one')
+    router.rule = rule
+    await (keep ? this.#load() : this.flush())
   }
 
   /** The routers are off for a while, and come back with another public address and no mappings. Inside, links stay up. */

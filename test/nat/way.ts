@@ -1,0 +1,105 @@
+/** Which way a pair's packets go, by the word of both WireGuards; and how soon that is the last word, under pings that count what is lost. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Program } from '../lab/lab.ts'
+import type { Member, Pair } from './pair.ts'
+
+export const device = 'wh-test'
+
+/**
+ * `direct`: each sends to the other's home, and to no third party; `relayed`: both to one and the same server, at ports of their own;
+ * `mixed`: neither, for the moment.
+ */
+export type Way = 'direct' | 'relayed' | 'mixed'
+
+export type Seen = {
+  readonly way: Way
+  /** Where the first's WireGuard sends to, and the second's. */
+  readonly endpoints: readonly [string, string]
+}
+
+/** Between two pings, and between two looks, ms. */
+const step = 50
+/** So much longer it is watched when it is there: 20 pings. */
+const after = 1_000
+
+export async function wayOf({ members: [first, second], spec, relays }: Pair): Promise<Seen> {
+  const endpoints = await Promise.all([endpointOf(first, second), endpointOf(second, first)])
+  const [to, from] = endpoints.map(hostOf) as [string, string]
+  const isOf = ({ home, inside }: Member, host: string) =>
+    inside.includes(host) || (host === home.address && !spec.together)
+  const direct = isOf(second, to) && isOf(first, from)
+  // a public member may be a relay, too, and is none for itself
+  const relayed = to === from && relays.includes(to)
+  return { way: direct ? 'direct' : relayed ? 'relayed' : 'mixed', endpoints }
+}
+
+export type Settled = Seen & {
+  /** The way at the first look. */
+  readonly first: Way
+  /** When it was seen to be the wanted one, ms since 1970; `null`: never. */
+  readonly at: number | null
+  /** Pings without an answer, of so many, until a second after that. */
+  readonly lost: number
+  readonly sent: number
+}
+
+/** Pings until the way is the wanted one, or for `patience` ms, and a second more. */
+export async function settles(pair: Pair, wanted: Way, patience: number): Promise<Settled> {
+  const [first, second] = pair.members
+  const pings = new Pings(second.host.spawn(pingArgs(first.overlay)))
+  const began = await wayOf(pair)
+  let seen = began
+  let at: number | null = null
+  for (const end = Date.now() + patience; Date.now() < end; ) {
+    if (seen.way === wanted) {
+      at = Date.now()
+      break
+    }
+    await sleep(step)
+    seen = await wayOf(pair)
+  }
+  await sleep(after)
+  const { lost, sent } = await pings.end()
+  return { ...(await wayOf(pair)), first: began.way, at, lost, sent }
+}
+
+export const pingArgs = (to: string) => ['ping', '-n', '-D', '-i', String(step / 1000), to]
+
+/** A running `ping -D`. */
+export class Pings {
+  readonly #program: Program
+  constructor(program: Program) {
+    this.#program = program
+  }
+
+  /** When each reply came, ms since 1970. */
+  replies(): number[] {
+    return [...this.#program.out.matchAll(/^\[(\d+\.\d+)\] \d+ bytes from/gm)].map(([, at]) => Number(at) * 1000)
+  }
+
+  /** The longest time without a reply from then until now. */
+  gap(since: number): number {
+    const all = [since, ...this.replies().filter(at => at > since), Date.now()]
+    return Math.round(Math.max(...all.slice(1).map((at, i) => at - all[i]!)))
+  }
+
+  async end(): Promise<{ sent: number; lost: number }> {
+    this.#program.kill('SIGINT')
+    const { out } = await this.#program.ended
+    const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(out) ?? []
+    if (sent === undefined) throw new Error(`ping did not say what it had sent:\n${out.slice(-500)}`)
+    return { sent: Number(sent), lost: Number(sent) - Number(received) }
+  }
+}
+
+async function endpointOf(one: Member, other: Member): Promise<string> {
+  const { out } = await one.host.run(['wg', 'show', device, 'endpoints'])
+  const wgKey = `${other.key.replaceAll('-', '+').replaceAll('_', '/')}=`
+  const line = out.split('\n').find(line => line.startsWith(wgKey))
+  return line?.split('\t')[1] ?? '(none)'
+}
+
+function hostOf(endpoint: string): string {
+  return endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+}
