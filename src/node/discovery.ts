@@ -141,6 +141,7 @@ export class Discovery {
         this.#memory.saveSoon()
       },
       mapped: () => this.#contacts.inputAll({ kind: 'mapped' }),
+      served: (...it) => this.#dht.setServer(...it),
     })
     this.#traversal = new Traversal({
       ...{ os, log, network, channel, answered, self: this.#self, ownNetwork: this.#ownNetwork },
@@ -289,6 +290,7 @@ export class Discovery {
       if (!members.has(key)) this.#traversal.forget(key)
     }
     this.#self.set(wanted)
+    this.#ownNetwork.serve()
     const keys = [...members]
     this.#parking.know(keys)
     this.#contacts.set(keys)
@@ -358,8 +360,6 @@ export class Discovery {
     this.#ownNetwork.seen(endpoint)
     this.#parts.warn('clock', this.#self.clockProblem())
     this.#publication.soon()
-    const { server, reason } = this.#ownNetwork.reachable()
-    this.#dht.setServer(server, reason)
     if (remapped) this.#moved('the NAT has another mapping for this node')
   }
 

@@ -56,6 +56,8 @@ export type OwnNetworkParts = {
   readonly changed: () => void
   /** Our router has opened a port for us, or another one than before. */
   readonly mapped: () => void
+  /** Whether others can reach this node, and why. */
+  readonly served: (server: boolean, reason: string) => void
 }
 
 export class OwnNetwork {
@@ -182,14 +184,21 @@ export class OwnNetwork {
     await Promise.all([this.#mapping?.stop(), this.#reflection.stop(), this.#relaying.stop()])
   }
 
+  /** What is known of us is something else now, or the file says something else: whom others can reach has duties. */
+  serve(): void {
+    const { self, served } = this.#parts
+    const { server, reason } = this.reachable()
+    this.#reflection.set(server ? self.publicAddresses() : [])
+    this.#relaying.set(server)
+    served(server, reason)
+  }
+
   /** A port of the router's is of use behind a NAT. */
   #want(): void {
     const { self, loadMapper, os, log, changed, mapped } = this.#parts
     const { port } = self.surroundings()
     const needed = self.content().nat !== 'none' && !self.isFixed
-    const { server } = this.reachable()
-    this.#reflection.set(server ? self.publicAddresses() : [])
-    this.#relaying.set(server)
+    this.serve()
     this.#mapping?.set({ port, needed })
     if (this.#loading || !needed || !loadMapper) return
     this.#loading = true

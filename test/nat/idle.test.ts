@@ -44,8 +44,9 @@ test('members that nobody talks to send each other nothing, and little to anybod
     assert.equal(packets.get(`${name}-relay`), 0)
     // a public member may be others' home, and keeps records for them
     if (home.nat !== 'public') assert.equal(packets.get(`${name}-natted`), 0)
-    // homes every 25 s, boot nodes every minute, and the DHT: not one a second
-    assert.ok(packets.get(`${name}-all`)! < counted / 1000, `${name}: ${packets.get(`${name}-all`)} packets`)
+    // homes every 25 s, boot nodes every minute, and the DHT: not one a second; who is reached answers the others' as well
+    const most = (home.nat === 'public' ? 2 : 1) * (counted / 1000)
+    assert.ok(packets.get(`${name}-all`)! < most, `${name}: ${packets.get(`${name}-all`)} packets`)
   }
 })
 

@@ -196,6 +196,8 @@ export class Pair {
     if (this.spec.path !== 'none') {
       const ping = ['ping', '-n', '-c1', '-W1', first.overlay]
       await second.host.until(ping, ({ code }) => code === 0, { timeout: left() }).catch(() => {})
+      // taken down before that, ports are guessed in vain, and the first tries no more for an hour
+      await settles(this, this.spec.path, left())
     }
   }
 
