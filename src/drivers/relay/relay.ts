@@ -9,9 +9,10 @@
  */
 
 import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
+import { portRange } from '../../protocol/relay/constants.ts'
+import type { Leg } from '../../protocol/relay/events.ts'
 
-/** What comes from `from` to our port `at` goes to `to`, and leaves from our port `via`. */
-export type Leg = { readonly from: Endpoint; readonly at: number; readonly to: Endpoint; readonly via: number }
+export type { Leg } from '../../protocol/relay/events.ts'
 
 /** Two legs with one key cannot be. */
 export type LegKey = Pick<Leg, 'from' | 'at'>
@@ -62,5 +63,4 @@ export const mostLegs = 2 ** 16
 
 export type Range = { readonly first: number; readonly last: number }
 
-/** Outside of what Linux gives to sockets by itself (32768 to 60999). */
-export const defaultRange: Range = { first: 61_000, last: 65_000 }
+export const defaultRange: Range = portRange
