@@ -20,7 +20,7 @@ export type Seen = {
 
 /** Between two pings, and between two looks, ms. */
 const step = 50
-/** So much longer it is watched when it is there: 20 pings. */
+/** For so long it must stay: 20 pings. */
 const after = 1_000
 
 export async function wayOf({ members: [first, second], spec, relays }: Pair): Promise<Seen> {
@@ -44,7 +44,10 @@ export type Settled = Seen & {
   readonly sent: number
 }
 
-/** Pings until the way is the wanted one, or for `patience` ms, and a second more. */
+/**
+ * Pings until the way has been the wanted one for a second, or for `patience` ms. What is still on its way through a relay leads WireGuard back
+ * to it for a moment.
+ */
 export async function settles(pair: Pair, wanted: Way, patience: number): Promise<Settled> {
   const [first, second] = pair.members
   const pings = new Pings(second.host.spawn(pingArgs(first.overlay)))
@@ -52,16 +55,14 @@ export async function settles(pair: Pair, wanted: Way, patience: number): Promis
   let seen = began
   let at: number | null = null
   for (const end = Date.now() + patience; Date.now() < end; ) {
-    if (seen.way === wanted) {
-      at = Date.now()
-      break
-    }
+    if (seen.way !== wanted) at = null
+    else at ??= Date.now()
+    if (at !== null && Date.now() - at >= after) break
     await sleep(step)
     seen = await wayOf(pair)
   }
-  await sleep(after)
   const { lost, sent } = await pings.end()
-  return { ...(await wayOf(pair)), first: began.way, at, lost, sent }
+  return { ...seen, first: began.way, at, lost, sent }
 }
 
 export const pingArgs = (to: string) => ['ping', '-n', '-D', '-i', String(step / 1000), to]
