@@ -7,35 +7,39 @@ import { systemClock } from '../../../src/os/clock.ts'
 import { systemCrypto } from '../../../src/os/crypto.ts'
 import { systemRandom } from '../../../src/os/random.ts'
 import type { PublicKey } from '../../../src/protocol/identity/key.ts'
+import { readHeader } from '../../../src/protocol/stream/packet.ts'
 
 type End = { readonly key: PublicKey; readonly endpoint: Endpoint; readonly streams: Streams }
 
 export class Wire {
   readonly #ends = new Map<string, End>()
-  /** Which of its addresses an end was called at, by whom. */
-  readonly #called = new Map<string, Endpoint>()
+  /** Who opened a connection, and at which of its addresses the other end was called: its answers come from there. */
+  readonly #calls = new Map<string, { readonly by: PublicKey; readonly at: Endpoint }>()
   /** Milliseconds one way. */
   delay = 0
   /** The part of packets that is lost. */
   loss = 0
 
   port(key: PublicKey, endpoint: Endpoint, addresses: readonly Endpoint[] = []): Streams {
-    const send = (to: Endpoint, deliver: (other: End, from: Endpoint) => void) => {
+    const send = (connection: Uint8Array, to: Endpoint, deliver: (other: End, from: Endpoint) => void) => {
+      const call = this.#calls.get(String(connection))
+      const from = call && call.by !== key ? call.at : endpoint
       const other = this.#ends.get(formatEndpoint(to))
       if (!other || Math.random() < this.loss) return
-      this.#called.set(`${formatEndpoint(endpoint)} ${formatEndpoint(other.endpoint)}`, to)
-      const from = this.#called.get(`${formatEndpoint(other.endpoint)} ${formatEndpoint(endpoint)}`) ?? endpoint
       if (this.delay > 0) setTimeout(() => deliver(other, from), this.delay)
       else setImmediate(() => deliver(other, from))
     }
     const streams = new Streams(
       { clock: systemClock, random: systemRandom, crypto: systemCrypto },
       {
-        sendOpen: (to, at, open) =>
-          send(at, (other, from) => {
+        sendOpen: (to, at, open) => {
+          this.#calls.set(String(open.connection), { by: key, at })
+          send(open.connection, at, (other, from) => {
             if (other.key === to) other.streams.handleOpen(key, from, open)
-          }),
-        sendStream: (bytes, at) => send(at, (other, from) => other.streams.handleStream(bytes, from)),
+          })
+        },
+        sendStream: (bytes, at) =>
+          send(readHeader(bytes)!.connection, at, (other, from) => other.streams.handleStream(bytes, from)),
       },
     )
     for (const at of [endpoint, ...addresses]) this.#ends.set(formatEndpoint(at), { key, endpoint, streams })
