@@ -91,9 +91,9 @@ export class Hunt {
     return this.#tryAt <= now
   }
 
-  /** Candidates are being tried: the next time is a pause after this hunt. */
-  tries(): void {
-    this.#tryAt = never
+  /** Candidates are being tried. @param due their turn had come, and the next one is a pause after this hunt; who is new waits for no turn, and puts off nobody's */
+  tries(due: boolean): void {
+    if (due) this.#tryAt = never
     this.#tried = true
   }
 
@@ -129,7 +129,8 @@ export class Hunt {
     if (climbing || (this.#seeking && this.#lookingUpSince !== null)) return out
     this.name = 'rest'
     if (this.#tried) this.#hunts += 1
-    if (this.#seeking && this.#tried && candidates > 0) this.#tryAt = now + this.#tryPauses[hurry].take()
+    if (this.#seeking && this.#tried && candidates > 0 && this.#tryAt === never)
+      this.#tryAt = now + this.#tryPauses[hurry].take()
     this.#tried = false
     out.push({ kind: 'done' })
     return out

@@ -290,12 +290,12 @@ export class Search {
         continue
       } else {
         begin(candidate, ladder.length, now)
-        this.hunt.tries()
+        this.hunt.tries(due)
         trying = true
       }
       candidate.tried = true
     }
-    if (due) this.hunt.tries()
+    if (due) this.hunt.tries(due)
     if (!primary) this.#useFixed(now)
     return trying
   }
