@@ -25,7 +25,7 @@ import { createHandlers } from './handlers.ts'
 import { type Journal, readJournal, readJournals, writeJournal } from './journal.ts'
 import { fileStore } from './memory.ts'
 import { dhtFolder, hostsLock, memoryFile, runFolder, runPaths, startLock } from './paths.ts'
-import { type Loaded, load, type Options, type Prepared, relayPolicy, survey } from './prepare.ts'
+import { type Loaded, load, type Options, type Prepared, relayPolicy, survey, webListens } from './prepare.ts'
 import { serve } from './server.ts'
 
 export type Ready = {
@@ -183,11 +183,15 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
     birthday,
     openReflector: (addresses, receive) => Reflector.open({ udp: os.udp, source: os.source, addresses, receive }),
     relay: relayPolicy(prepared, options),
-    async openRelay(listenPort, receive, backend) {
+    async openRelay(listenPort, receive, backend, elsewhere) {
       // only who relays needs it
       const { openRelay } = await import('../drivers/relay/open.ts')
       // a tap stands in front of the rules that lead BINDs to W
-      return openRelay(os, log, { mode: 'auto', listenPort, bindsToListenPort: backend !== 'pcap', receive })
+      const bindsToListenPort = backend !== 'pcap'
+      return openRelay(os, log, {
+        ...{ mode: 'auto', listenPort, bindsToListenPort, receive },
+        ...(elsewhere && { elsewhere }),
+      })
     },
     async loadMapper() {
       if (!portmap) return null
@@ -198,7 +202,11 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
     openPort: (listenPort, receive) => openControlPort(os, log, { listenPort, capture, owner }, receive),
     async loadDirectory({ listenPort, ...link }) {
       // large, and needed by nobody before the first tunnels are up
-      const { createDirectory } = await import('../drivers/dht/libp2p.ts')
+      const [{ createDirectory }, { connectWebSocket: connect, proxyFor }] = await Promise.all([
+        import('../drivers/dht/libp2p.ts'),
+        import('../os/websocket.ts'),
+      ])
+      const listens = webListens(prepared, options)
       return createDirectory({
         os,
         log,
@@ -208,6 +216,8 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
         tcpPort: tcpPort ?? listenPort,
         ...link,
         dataFolder: dhtFolder(network.name, identity.publicKey),
+        web: { connect, proxyFor },
+        ...(listens && { certificate: await (await import('../os/certificate.ts')).selfSigned() }),
       })
     },
   }

@@ -34,6 +34,8 @@ export type Options = {
   readonly portmap?: boolean
   /** Many ports are tried against a hard NAT; yes, where nothing is said. */
   readonly birthday?: boolean
+  /** Listen on TCP port 443, for nodes that get out by HTTPS only: `webListens`, if not given. */
+  readonly web?: boolean
   /** For whom this node relays; if not given, members for members, and helpers for anyone. */
   readonly relay?: RelayPolicy
 }
@@ -100,6 +102,13 @@ function checkInterfaceName(name: string): void {
 /** Members know each other; a helper is there for whoever comes. */
 export function relayPolicy({ self }: Pick<Loaded, 'self'>, { relay }: Pick<Options, 'relay'>): RelayPolicy {
   return relay ?? (self ? 'members' : 'anyone')
+}
+
+/** Who is there for others takes port 443 where nobody else has it: a helper, and whom the file names as a boot node. */
+export function webListens({ self, network, identity }: Loaded, { web, relay, tcpPort }: Options): boolean {
+  if (web !== undefined) return web
+  const named = network.nodes.some(({ role, key }) => role === 'boot' && key === identity.publicKey)
+  return relay !== 'never' && tcpPort !== 0 && (!self || named)
 }
 
 /** Names to try where none is given, best first. */

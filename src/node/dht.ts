@@ -10,6 +10,7 @@
 import type { Endpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { minute, second, type Time } from '../base/time.ts'
+import type { ByteStream } from '../drivers/carrier/carrier.ts'
 import type { Directory, DirectoryStatus } from '../drivers/dht/directory.ts'
 import type { Clock } from '../os/clock.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
@@ -166,6 +167,11 @@ export class Dht {
       known.timer = clock.at(clock.now() + known.pause, () => void this.#join(key, known))
       known.pause = Math.min(known.pause * 2, longestPause)
     }
+  }
+
+  /** A stream for a carrier; `null` where this machine has none of that rung, or no DHT now. @throws where it does not get through */
+  async carry(...it: Parameters<Directory['carry']>): Promise<ByteStream | null> {
+    return (await (await this.get())?.carry(...it)) ?? null
   }
 
   /** Where others reach us. */

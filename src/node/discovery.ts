@@ -14,8 +14,12 @@ import { Lan } from '../drivers/control/lan.ts'
 import { Streams } from '../drivers/control/streams.ts'
 import { Desk } from '../protocol/home/desk.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import { onLink } from '../protocol/path/candidate.ts'
+import { Answers } from './answers.ts'
 import { Archive } from './archive.ts'
 import { Boots } from './boots.ts'
+import type { Carriers } from './carriers.ts'
+import { Carrying } from './carrying.ts'
 import { Contacts, pollEvery } from './contacts.ts'
 import { Dht } from './dht.ts'
 import { Inquiry } from './inquiry.ts'
@@ -24,24 +28,24 @@ import { OwnNetwork } from './own-network.ts'
 import { OwnRecord } from './own-record.ts'
 import { Parking } from './parking.ts'
 import { Publication } from './publication.ts'
-import { Records } from './records.ts'
+import type { Records } from './records.ts'
 import { Self, type Sighting } from './self.ts'
 import { SharedPort } from './shared-port.ts'
+import { Timers } from './timers.ts'
 import { Traversal } from './traversal.ts'
 import { Walk } from './walk.ts'
 import type { DiscoveryParts, Wanted } from './wanted.ts'
 
-/** Records of strangers that a node keeps for others, each at most `recordLimit` bytes: 6 MB. */
-const guestLimit = 10_000
 /** A better path is set once more, ms after both sides went over to it. */
 const rankAgain = 400
 /** Of a larger network, only those are looked for at the start who were met before; the others when somebody wants to talk to them. */
 const greeted = 256
+/** Does UDP get through again? */
+const asking = { sendTimes: [0, 200, 500], timeout: 1_200 }
 
 export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #records: Records
-  readonly #guests: Records
   readonly #archive: Archive
   readonly #publication: Publication
   readonly #memory: Memory
@@ -61,7 +65,9 @@ export class Discovery {
   readonly #port: SharedPort
   #wanted: Wanted | null = null
   #trusted = new Set<PublicKey>()
-  readonly #timers = new Set<{ cancel(): void }>()
+  readonly #timers: Timers
+  readonly #carrying: Carrying
+  readonly #answers: Answers
   readonly #watches: { close(): void }[] = []
   #stopped = false
 
@@ -69,8 +75,7 @@ export class Discovery {
     const { os, log, network, namespace, workbit, identity, warn } = parts
     const { clock } = os
     this.#parts = parts
-    this.#records = new Records(os.crypto, namespace)
-    this.#guests = new Records(os.crypto, namespace, guestLimit)
+    this.#timers = new Timers(clock)
     const trusted = (key: PublicKey) => this.#trusted.has(key)
     this.#memory = new Memory(parts.store, clock, {
       keys: () => this.#wanted!.members.map(({ key }) => key),
@@ -80,13 +85,14 @@ export class Discovery {
     })
     const own = new OwnRecord(os.crypto, os.random, identity.privateKey, namespace, this.#memory.sequence)
     this.#archive = new Archive({
-      ...{ clock, records: this.#records, guests: this.#guests, trusted },
+      ...{ clock, crypto: os.crypto, namespace, trusted },
       learnt: (key, record) => {
         this.#contacts.input(key, { kind: 'record', endpoints: record.endpoints })
         this.#traversal.learnt(key, record)
         if (this.#contacts.has(key)) this.#memory.saveSoon()
       },
     })
+    this.#records = this.#archive.records
     this.#self = new Self(os)
     const rank = (key: PublicKey) => (trusted(key) ? 'member' : 'stranger')
     const desk = new Desk(os.crypto, os.random.bytes(32), rank)
@@ -105,6 +111,7 @@ export class Discovery {
       },
       onOpen: (key, from, open) => this.#streams.handleOpen(key, from, open),
       onStreamPacket: (bytes, from) => this.#streams.handleStream(bytes, from),
+      onSilence: (...it) => this.#carrying.silent(...it),
     })
     this.#channel = channel
     this.#streams = new Streams(os, {
@@ -112,8 +119,13 @@ export class Discovery {
       sendStream: (bytes, to) => channel.sendStreamPacket(bytes, to),
       proved: endpoint => channel.prove(endpoint),
     })
-    this.#port = new SharedPort({ ...parts, receive: channel.receive })
-    const answered = (key: PublicKey, endpoint: Endpoint, pong: Sighting) => this.#answered(key, endpoint, pong)
+    this.#port = new SharedPort({
+      ...{ ...parts, receive: channel.receive },
+      elsewhere: (bytes, to) => this.carriers.send(bytes, to),
+    })
+    const answered = (key: PublicKey, endpoint: Endpoint, pong: Sighting) => {
+      if (!this.#stopped) this.#answers.heard(key, endpoint, pong)
+    }
     this.#boots = new Boots({
       ...{ clock, log, channel, warn, resolve: parts.resolve },
       answered: (boot, pong) => {
@@ -142,6 +154,19 @@ export class Discovery {
       },
       mapped: () => this.#contacts.inputAll({ kind: 'mapped' }),
       served: (...it) => this.#dht.setServer(...it),
+      elsewhere: (...it) => this.carriers.send(...it),
+    })
+    this.#carrying = new Carrying({
+      ...{ clock, log, udp: os.udp, called: parts.called, control: channel.receive },
+      listenPort: () => this.#wanted!.listenPort,
+      relay: (...it) => this.#ownNetwork.relaying.hear(...it),
+      serves: key => (trusted(key) ? 'member' : this.#ownNetwork.relaying.policy === 'anyone' ? 'stranger' : 'no'),
+      open: (...it) => this.#dht.carry(...it),
+      ask: async (...at) => (await channel.ping(...at, { ...asking, via: this.#port.udp })) !== null,
+      places: () => this.#traversal.reflectors(),
+      isOpen: key => this.#answers.isOpen(key) || this.#traversal.isRelay(key),
+      isNear: host => onLink(host, this.#self.surroundings()),
+      changed: why => this.#moved(why),
     })
     this.#traversal = new Traversal({
       ...{ os, log, network, channel, answered, self: this.#self, ownNetwork: this.#ownNetwork },
@@ -172,7 +197,7 @@ export class Discovery {
           this.#parking.pointed(key, endpoint)
           // what is on its way by the old path makes WireGuard follow it back there
           const again = () => this.#contacts.isAt(key, endpoint) && void parts.use(key, endpoint, 'once more')
-          if (because === 'ranks better') this.#in(rankAgain, again)
+          if (because === 'ranks better') this.#timers.in(rankAgain, again)
         },
         lookUp: key => void this.#lookUp(key),
       },
@@ -183,6 +208,7 @@ export class Discovery {
       load: (server, endpoints) =>
         parts.loadDirectory({
           ...{ streams: this.#streams, listenPort: this.#wanted!.listenPort, exempt: trusted, server, endpoints },
+          carried: (...it) => this.carriers.accept(...it),
           warn: message => warn('dht port', message),
         }),
       own: () => this.#publication.kept(),
@@ -203,8 +229,14 @@ export class Discovery {
         this.#dht.publish()
       },
     })
+    this.#answers = new Answers({
+      ...{ carrying: this.#carrying, contacts: this.#contacts, dht: this.#dht, memory: this.#memory },
+      ...{ ownNetwork: this.#ownNetwork, publication: this.#publication, records: this.#records },
+      ...{ self: this.#self, traversal: this.#traversal, trusted, warn, wanted: () => this.#wanted! },
+      remapped: () => this.#moved('the NAT has another mapping for this node'),
+    })
     this.inquiry = new Inquiry({
-      ...{ channel, records: this.#records, guests: this.#guests },
+      ...{ channel, records: this.#records, guests: this.#archive.guests },
       ...{ walk: this.#walk, boots: this.#boots, contacts: this.#contacts, memory: this.#memory },
       ...{ clock, self: this.#self, ownNetwork: this.#ownNetwork, traversal: this.#traversal },
     })
@@ -213,6 +245,10 @@ export class Discovery {
   /** Where WireGuard's idle peers shall point. Before the interface is made. @param listenPort WireGuard's @param keys of all members */
   openDoorbell(listenPort: number, keys: readonly PublicKey[]): Promise<void> {
     return this.#parking.open(listenPort, keys)
+  }
+
+  get carriers(): Carriers {
+    return this.#carrying.carriers
   }
 
   get doorbell(): Endpoint | undefined {
@@ -251,6 +287,7 @@ export class Discovery {
     this.#watches.push(os.links.watch(() => this.#networkChanged()))
     this.#watches.push(os.sleep.watch(() => this.#moved('this machine has slept', true)))
     this.#poll(0)
+    this.#carrying.begin(false)
     this.#dht.start()
   }
 
@@ -267,7 +304,8 @@ export class Discovery {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    for (const timer of this.#timers) timer.cancel()
+    this.#timers.end()
+    this.#carrying.stop()
     for (const watch of this.#watches) watch.close()
     for (const part of [this.#publication, this.#boots, this.#contacts]) part.stop()
     this.#lan.close()
@@ -316,14 +354,16 @@ export class Discovery {
   }
 
   #networkChanged(): void {
-    const what = this.#self.changed() ? 'addresses' : 'routes'
-    this.#moved(`the ${what} of this machine have changed`)
+    const elsewhere = this.#self.changed()
+    this.#moved(`the ${elsewhere ? 'addresses' : 'routes'} of this machine have changed`)
+    this.#carrying.begin(elsewhere)
   }
 
   /** Whoever hears us from where we are now looks for us there. */
   #moved(why: string, slept = false): void {
     if (this.#stopped) return
     this.#parts.log.info(why)
+    if (slept) this.#carrying.begin(true)
     this.#traversal.moved(slept)
     this.#ownNetwork.moved()
     this.#contacts.inputAll({ kind: 'network', surroundings: this.#self.surroundings(), moved: true })
@@ -333,53 +373,14 @@ export class Discovery {
     this.#publication.now()
   }
 
-  /** Somebody whom we asked has answered from where we asked. */
-  #answered(key: PublicKey, endpoint: Endpoint, sighting: Sighting): void {
-    if (this.#stopped) return
-    if (!this.#traversal.isDetour(key, endpoint)) this.#seen(key, endpoint, sighting)
-    // the file may have lost it since we asked, or it is a home of ours and no more
-    if (!this.#trusted.has(key)) return
-    this.#publication.hand(key, endpoint)
-    // it is not there, and neither tomorrow
-    if (this.#traversal.relayAt(key, endpoint)) return
-    if (this.#contacts.has(key)) this.#memory.saw(key, endpoint)
-    if (this.#isOpen(key)) this.#dht.join(key, endpoint)
-  }
-
-  /** A boot node, or a member that anybody can reach: the others hold no records for the DHT. */
-  #isOpen(key: PublicKey): boolean {
-    const { boots, members } = this.#wanted!
-    const written =
-      boots.some(boot => boot.key === key) || members.some(it => it.key === key && it.endpoints.length > 0)
-    return written || this.#records.get(key)?.record.nat === 'none'
-  }
-
-  #seen(key: PublicKey, endpoint: Endpoint, sighting: Sighting): void {
-    const remapped = this.#self.seen(key, endpoint, sighting)
-    this.#traversal.seen()
-    this.#ownNetwork.seen(endpoint)
-    this.#parts.warn('clock', this.#self.clockProblem())
-    this.#publication.soon()
-    if (remapped) this.#moved('the NAT has another mapping for this node')
-  }
-
   async #lookUp(key: PublicKey): Promise<void> {
     await this.#walk.find(key, this.#records.place(key).id, false)
     const held = this.#records.get(key)
     this.#contacts.input(key, held ? { kind: 'record', endpoints: held.record.endpoints } : { kind: 'no record' })
   }
 
-  #in(time: Time, call: () => void): void {
-    const { clock } = this.#parts.os
-    const timer = clock.at(clock.now() + time, () => {
-      this.#timers.delete(timer)
-      if (!this.#stopped) call()
-    })
-    this.#timers.add(timer)
-  }
-
   #poll(after: Time): void {
-    this.#in(after, async () => {
+    this.#timers.in(after, async () => {
       await this.#parts.tunnels().then(
         peers => this.#contacts.tunnels(peers),
         error => this.#parts.log.debug('cannot ask WireGuard', { error: String(error) }),

@@ -216,16 +216,17 @@ export class Node {
   #known(): Known {
     return {
       resolve: host => this.#addresses.of(host)[0],
-      chosen: key => this.#paths.get(key),
+      chosen: key => this.discovery.carriers.local(this.#paths.get(key)),
       doorbell: this.discovery.doorbell,
       held: key => this.#held.has(key),
       keepalive: this.discovery.keepalive,
     }
   }
 
-  /** WireGuard's peers, but the doorbell is no endpoint of theirs. */
+  /** WireGuard's peers, but the doorbell is no endpoint of theirs, and a socket of a carrier's stands for what is behind it. */
   #awake(peers: readonly ActualPeer[]): ActualPeer[] {
-    return peers.map(({ endpoint, ...peer }) => (endpoint && !isDoorbell(endpoint) ? { ...peer, endpoint } : peer))
+    const { carriers } = this.discovery
+    return peers.map(({ endpoint, ...peer }) => ({ ...peer, ...(!isDoorbell(endpoint) && carriers.meant(endpoint)) }))
   }
 
   /** @param message `null`: it is well again */
@@ -246,7 +247,10 @@ export class Node {
   #use(key: PublicKey, endpoint: Endpoint, because: UseReason): Promise<void> {
     // that is what it was given when the interface was made
     if (because === 'the file says so' && this.#given.get(key) === formatEndpoint(endpoint)) return Promise.resolve()
-    return this.#point(key, () => this.#paths.set(key, endpoint))
+    return this.#point(key, async () => {
+      await this.discovery.carriers.prepare(endpoint)
+      this.#paths.set(key, endpoint)
+    })
   }
 
   /** Nobody talks to a member now: its next packet shall ring. What the file says of it stays. */
@@ -270,11 +274,11 @@ export class Node {
   }
 
   /** Points WireGuard's peer to where it shall point after a change. */
-  #point(key: PublicKey, change: () => void): Promise<void> {
+  #point(key: PublicKey, change: () => unknown): Promise<void> {
     return this.#change(key, 'an endpoint', async (name, before) => {
       const { wireguard, os } = this.#parts
       const tried = os.clock.now() - (this.#pointedAt.get(key) ?? this.#startedAt) > attemptTime
-      change()
+      await change()
       this.#desired = withPeer(this.#desired, key, this.#known())
       const peer = this.#desired.interface!.peers.find(each => each.key === key)!
       const { endpoint } = peer

@@ -8,6 +8,7 @@ import type { Logger } from '../base/log.ts'
 import type { Channel } from '../drivers/control/channel.ts'
 import type { ControlPort } from '../drivers/control/port.ts'
 import type { PortMapper } from '../drivers/portmap/mapper.ts'
+import type { SendElsewhere } from '../drivers/relay/relay.ts'
 import type { Os } from '../os/index.ts'
 import type { NodeRecord } from '../protocol/directory/record.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
@@ -36,6 +37,8 @@ export type OwnNetworkParts = {
   readonly openRelay?: OpenRelay
   /** For whom this node relays; for nobody, where nothing is said. */
   readonly relay?: RelayPolicy
+  /** Sends to those who came by a carrier. */
+  readonly elsewhere?: SendElsewhere
   /** Of the home's desk. */
   readonly tokens: RelayingParts['tokens']
   readonly rank: RelayingParts['rank']
@@ -74,10 +77,11 @@ export class OwnNetwork {
     this.#parts = parts
     const { os, log, channel, self, port, reflectors, changed } = parts
     const { clock } = os
+    const { elsewhere } = parts
     this.#reflection = new Reflection({ log, channel, open: parts.openReflector })
     this.#relaying = new Relaying({
       ...{ os, log, channel, tokens: parts.tokens, rank: parts.rank, policy: parts.relay ?? 'never', warn: parts.warn },
-      open: parts.openRelay && ((...it) => parts.openRelay!(...it, port()?.backend ?? null)),
+      open: parts.openRelay && ((...it) => parts.openRelay!(...it, port()?.backend ?? null, elsewhere)),
       around: () => this.#everywhere(),
     })
     this.#lifetime = new MappingLifetime({
@@ -122,6 +126,11 @@ export class OwnNetwork {
   /** What this node carries for others; `null` where it does not. */
   carried(): Promise<RelayingReport | null> {
     return this.#relaying.report()
+  }
+
+  /** What relays for others: nobody's, where this node relays for nobody or cannot be reached. */
+  get relaying(): Pick<Relaying, 'hear' | 'policy'> {
+    return this.#relaying
   }
 
   /** What we say of ourselves, but for our homes. */

@@ -12,7 +12,7 @@ import type { Logger } from '../base/log.ts'
 import { minute } from '../base/time.ts'
 import type { Channel } from '../drivers/control/channel.ts'
 import type { ControlPort } from '../drivers/control/port.ts'
-import type { Carried, Relay, RelayPort } from '../drivers/relay/relay.ts'
+import type { Carried, Relay, RelayPort, SendElsewhere } from '../drivers/relay/relay.ts'
 import type { Os } from '../os/index.ts'
 import type { Desk, Rank } from '../protocol/home/desk.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
@@ -21,7 +21,12 @@ import { RelayDesk, type RelayOutput, type RelayPolicy } from '../protocol/relay
 
 type Receive = (bytes: Uint8Array, from: Endpoint, at: number) => void
 /** @param receive datagrams for the relay itself @param backend how W is shared */
-export type OpenRelay = (listenPort: number, receive: Receive, backend: ControlPort['backend'] | null) => Promise<Relay>
+export type OpenRelay = (
+  listenPort: number,
+  receive: Receive,
+  backend: ControlPort['backend'] | null,
+  elsewhere?: SendElsewhere,
+) => Promise<Relay>
 
 export type RelayingParts = {
   readonly os: Pick<Os, 'clock' | 'crypto'>
@@ -75,6 +80,16 @@ export class Relaying {
     // the rules lead to a W that is not ours any more; what follows `set` begins anew
     if (this.#driver && this.#parts.around().port !== this.#listenPort) this.#end()
     this.#try(async () => this.#driver?.refresh())
+  }
+
+  /** A datagram for one of its ports has come by a carrier. @returns whether it is one of its ports */
+  hear(bytes: Uint8Array, from: Endpoint, at: number): boolean {
+    return this.#driver?.hear(bytes, from, at) ?? false
+  }
+
+  /** Does this node pass on what others send, for whom? */
+  get policy(): RelayPolicy {
+    return this.#desk ? this.#parts.policy : 'never'
   }
 
   async report(): Promise<RelayingReport | null> {

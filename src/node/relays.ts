@@ -83,6 +83,10 @@ export class Relays {
     return this.#placeAt(key, endpoint)?.relay ?? null
   }
 
+  isNamed(relay: PublicKey): boolean {
+    return [...this.#named.keys()].some(key => this.#placesOf(key).some(place => place.relay === relay))
+  }
+
   /** A PING to a member is about to leave for there. */
   prepare(key: PublicKey, endpoint: Endpoint): void {
     const place = this.#placeAt(key, endpoint)

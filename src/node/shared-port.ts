@@ -5,6 +5,7 @@
 
 import { Failure } from '../base/failure.ts'
 import type { Endpoint } from '../base/ip.ts'
+import type { Way } from '../drivers/control/channel.ts'
 import type { ControlPort, Receive } from '../drivers/control/port.ts'
 
 export type SharedPortParts = {
@@ -13,6 +14,8 @@ export type SharedPortParts = {
   /** Without it the node is of no use. */
   readonly portRequired: boolean
   readonly warn: (topic: string, message: string | null) => void
+  /** Sends where UDP does not get through. @returns `false`: it does */
+  readonly elsewhere: (bytes: Uint8Array, to: Endpoint) => boolean
 }
 
 export class SharedPort {
@@ -59,8 +62,11 @@ export class SharedPort {
   }
 
   send(bytes: Uint8Array, to: Endpoint): void {
-    this.#current?.send(bytes, to)
+    if (!this.#parts.elsewhere(bytes, to)) this.#current?.send(bytes, to)
   }
+
+  /** By UDP, and by nothing else. */
+  readonly udp: Way = { send: (bytes, to) => this.#current?.send(bytes, to) }
 
   close(): Promise<void> {
     this.#closed = true

@@ -181,6 +181,11 @@ export class Traversal {
     return this.#relays.relayAt(key, endpoint)
   }
 
+  /** Somebody names it as a relay that leads to him. */
+  isRelay(key: PublicKey): boolean {
+    return this.#relays.isNamed(key)
+  }
+
   /** What leaves W for there comes from another port of ours, or goes to somebody else first: where it is seen says nothing of W. */
   isDetour(key: PublicKey, endpoint: Endpoint): boolean {
     return this.#birthdays.isBound(endpoint) || this.relayAt(key, endpoint) !== null

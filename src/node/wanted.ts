@@ -2,6 +2,7 @@
 
 import type { Address, Endpoint, Prefix } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
+import type { ByteStream } from '../drivers/carrier/carrier.ts'
 import type { ControlPort, Receive } from '../drivers/control/port.ts'
 import type { Streams } from '../drivers/control/streams.ts'
 import type { Directory } from '../drivers/dht/directory.ts'
@@ -29,6 +30,8 @@ export type DirectoryLink = {
   readonly exempt: (key: PublicKey) => boolean
   /** For people, in `wh show`. */
   readonly warn: (message: string) => void
+  /** A node has opened a carrier to us. */
+  readonly carried: (key: PublicKey, stream: ByteStream) => void
 }
 
 export type DiscoveryParts = {

@@ -52,6 +52,7 @@ function world() {
       await wait(50)
       if (!state.alive.has(joined)) throw new Error('it does not answer')
     },
+    carry: async () => null,
     neighbours: () => [],
     status: () => ({ mode: 'client', peers: 2, connections: state.connections, stored: 0, rejected: {} }),
     async stop() {

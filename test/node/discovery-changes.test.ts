@@ -229,6 +229,7 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
     setServer: async () => {},
     announce: async () => {},
     join: async () => {},
+    carry: async () => null,
     neighbours: () => [],
     status: () => ({ mode: 'client', peers: 1, connections: 1, stored: 0, rejected: {} }),
     stop: async () => {},

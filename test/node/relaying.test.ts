@@ -28,6 +28,7 @@ function node(policy: RelayPolicy = 'members', fault?: string) {
     },
     async connect() {},
     async disconnect() {},
+    hear: () => false,
     leftover: () => [],
     async refresh() {
       told.push(`${listenPort}: refresh`)

@@ -13,6 +13,7 @@ function world(portRequired = true) {
   const gate = { open: Promise.resolve() }
   const port = new SharedPort({
     portRequired,
+    elsewhere: () => false,
     receive() {},
     async openPort(listenPort) {
       did.push(`open ${listenPort}`)

@@ -55,6 +55,11 @@ export default class Up extends WhCommand {
       description: 'whose packets this node passes on where others can reach it (members; a helper: anyone)',
       options: ['never', 'members', 'anyone'],
     }),
+    web: Flags.string({
+      description:
+        'listen on TCP port 443, for nodes that get out by HTTPS only (helpers and boot nodes, if it is free)',
+      options: ['on', 'off'],
+    }),
     foreground: Flags.boolean({
       description: 'stay in the foreground, for systemd and containers; SIGTERM takes the network down',
     }),
@@ -73,6 +78,7 @@ export default class Up extends WhCommand {
       ...(flags['tcp-port'] === undefined ? {} : { tcpPort: flags['tcp-port'] }),
       portmap: flags.portmap !== 'off',
       birthday: flags.birthday !== 'off',
+      ...(flags.web === undefined ? {} : { web: flags.web === 'on' }),
       ...(flags.relay === undefined ? {} : { relay: flags.relay as RelayPolicy }),
     }
     if (flags['dry-run']) return this.#dryRun(options)

@@ -21,7 +21,7 @@ import { Newest } from '../../protocol/control/newest.ts'
 import type { Desk } from '../../protocol/home/desk.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
 import type { Bound, Lease, Pong } from './answers.ts'
-import { type Asking, Requests } from './requests.ts'
+import { type Asking, Requests, type Silent } from './requests.ts'
 import { type Asked, type Reflecting, type Relaying, Responder, type Way } from './responder.ts'
 
 export type { Bound, Lease, Pong } from './answers.ts'
@@ -44,6 +44,7 @@ export type ChannelHandlers = {
 }
 
 export type ChannelOptions = ChannelHandlers & {
+  readonly onSilence?: Silent
   readonly os: Pick<Os, 'clock' | 'random' | 'crypto'>
   readonly port: Way
   readonly privateKey: PrivateKey
@@ -121,7 +122,7 @@ export class Channel {
     this.#port = options.port
     this.#network = options.network === undefined ? null : networkTag(options.os.crypto, options.network)
     this.#door = new Door({ ...options, crypto: os.crypto })
-    this.#requests = new Requests(os.clock, os.random)
+    this.#requests = new Requests(os.clock, os.random, options.onSilence)
     this.publicKey = this.#door.publicKey
     this.handlers = {
       ...(answerFind && { answerFind }),
@@ -213,7 +214,7 @@ export class Channel {
     return this.#ask<CallState>('call', home, at, asking, send)
   }
 
-  /** Tells the relay `key` that who sends from W to `place`, its `port`, is us, and wants its owner; `null` where no answer comes in time. */
+  /** Tells the relay `key` that who sends from W to `place`, its `port`, is us, and wants its owner; `null` where no answer comes in time, be it from that port or, as it does not hold it, from its own. */
   bind(
     key: PublicKey,
     place: Endpoint,
@@ -223,7 +224,6 @@ export class Channel {
   ): Promise<Bound | null> {
     const question = { type: 'bind', token, port, ...(release && { release }) } as const
     const send = (transaction: Uint8Array) => this.send({ ...question, transaction }, key, place)
-    // a relay that does not hold the port says so from its own
     return this.#ask<Bound>('bind', key, place, asking, send, from => from.host === parseAddress(place.host))
   }
 

@@ -21,6 +21,9 @@ export type Asking = {
   readonly sendTimes?: readonly Time[]
 }
 
+/** A node has not answered a question that it was asked there, at that time. */
+export type Silent = (key: PublicKey, endpoint: Endpoint, askedAt: Time) => void
+
 export type Question = 'ping' | 'find' | 'home' | 'call' | 'bind'
 
 /** Why an answer is not taken: nobody asked (any more), or somebody else was asked, or elsewhere. */
@@ -42,10 +45,13 @@ export class Requests {
   readonly #random: Random
   readonly #sent = new Map<string, Sent>()
   readonly #open = new Set<Request>()
+  readonly #silent: Silent
 
-  constructor(clock: Clock, random: Random) {
+  /** @param silent a question was not answered in its time */
+  constructor(clock: Clock, random: Random, silent: Silent = () => {}) {
     this.#clock = clock
     this.#random = random
+    this.#silent = silent
   }
 
   /** How many questions wait. */
@@ -101,7 +107,12 @@ export class Requests {
         this.#sent.set(id, { request, at: this.#clock.now() })
         send(transaction)
       }
-      timers.push(this.#clock.at(start + timeout, () => request.settle(null)))
+      const silent = () => {
+        request.settle(null)
+        // a relay's port is no place where a node is
+        if (question !== 'bind') this.#silent(key, endpoint, start)
+      }
+      timers.push(this.#clock.at(start + timeout, silent))
       for (const time of times) {
         if (time <= 0) sendOne()
         else if (time < timeout) timers.push(this.#clock.at(start + time, sendOne))

@@ -4,6 +4,7 @@
  *
  *     /ip4/192.0.2.1/udp/51820/p2p/12D3Koo…     over control packets
  *     /ip6/2001:db8::1/tcp/51820/p2p/12D3Koo…   over TCP
+ *     /ip4/192.0.2.1/tcp/443/tls/ws/p2p/12D3Koo…   over a WebSocket in TLS
  */
 
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -19,21 +20,29 @@ import {
   parsePrefix,
 } from '../../base/ip.ts'
 
-export type Via = 'udp' | 'tcp'
+export type Via = 'udp' | 'tcp' | 'wss'
 export type PeerAddress = { readonly via: Via; readonly endpoint: Endpoint; readonly peer: string | undefined }
 
 export function formatPeerAddress(via: Via, { host, port }: Endpoint, peer?: string): Multiaddr {
-  return multiaddr(`/ip${familyOf(host)}/${host}/${via}/${port}${peer === undefined ? '' : `/p2p/${peer}`}`)
+  const transport = via === 'wss' ? `tcp/${port}/tls/ws` : `${via}/${port}`
+  return multiaddr(`/ip${familyOf(host)}/${host}/${transport}${peer === undefined ? '' : `/p2p/${peer}`}`)
 }
 
 /** `null` for every other kind of address. */
 export function readPeerAddress(address: Multiaddr): PeerAddress | null {
-  const [ip, port, peer, ...rest] = address.getComponents()
-  if (rest.length > 0 || (ip?.name !== 'ip4' && ip?.name !== 'ip6') || (peer && peer.name !== 'p2p')) return null
-  if (port?.name !== 'udp' && port?.name !== 'tcp') return null
+  const [ip, port, ...rest] = address.getComponents()
+  if ((ip?.name !== 'ip4' && ip?.name !== 'ip6') || (port?.name !== 'udp' && port?.name !== 'tcp')) return null
+  const peer = rest.at(-1)?.name === 'p2p' ? rest.pop() : undefined
+  const via = viaOf(port.name, rest.map(({ name }) => name).join('/'))
   const host = ip.value === undefined ? null : plainAddress(ip.value)
-  if (host === null) return null
-  return { via: port.name, endpoint: { host, port: Number(port.value) }, peer: peer?.value }
+  if (host === null || via === null) return null
+  return { via, endpoint: { host, port: Number(port.value) }, peer: peer?.value }
+}
+
+/** @param above what stands above the port. A listener of WebSockets does not say of those who come whether by TLS */
+function viaOf(port: 'udp' | 'tcp', above: string): Via | null {
+  if (above === '') return port
+  return port === 'tcp' && (above === 'tls/ws' || above === 'ws') ? 'wss' : null
 }
 
 /** IPv4 in IPv6 (RFC 4291 §2.5.5.2), as a socket for both families shows it, is IPv4. */

@@ -4,18 +4,22 @@
  */
 
 import { identify, identifyPush } from '@libp2p/identify'
-import type { Connection, Listener, PeerId } from '@libp2p/interface'
+import type { Connection, PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { Failure } from '../../base/failure.ts'
 import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
 import { minute, second, type Time } from '../../base/time.ts'
+import { carrierProtocol } from '../../protocol/carrier/frame.ts'
+import type { Rung } from '../../protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
+import type { ByteStream } from '../carrier/carrier.ts'
 import { formatPeerAddress, isLoopback, readPeerAddress } from './address.ts'
-import { Dialer, DialFailed, readTarget, type Target } from './dialer.ts'
+import { byteStream, CarrierDialer } from './carry.ts'
+import type { Components } from './components.ts'
+import { Dialer, DialFailed, readTarget } from './dialer.ts'
 import type { Directory, DirectoryStatus, WalkStep } from './directory.ts'
 import { Gate, peerOf } from './gate.ts'
 import { Identity } from './identity.ts'
@@ -24,6 +28,7 @@ import { Limit, nextEvent } from './limit.ts'
 import { Announced, type DirectoryOptions, dhtOf, settings } from './settings.ts'
 import { openStore, type Store } from './store.ts'
 import { keyOfPlace, Values } from './values.ts'
+import { webSocketTransport } from './websocket.ts'
 
 export type { DirectoryOptions } from './settings.ts'
 
@@ -32,17 +37,8 @@ const walkTime = 10 * second
 /** Peers kept on disk beside those of the table and the connected. */
 const storedPeers = 2048
 const identifyTime = 2 * second
-
-/** The parts of libp2p that it does not show. */
-type Components = {
-  readonly transportManager: {
-    getListeners(): Listener[]
-    dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>
-  }
-  readonly connectionManager: {
-    openConnection(target: Target, options?: { signal?: AbortSignal; force?: boolean }): Promise<Connection>
-  }
-}
+/** An old one that is not yet known to be dead, and its successor. */
+const carrierLimits = { maxInboundStreams: 2, runOnLimitedConnection: true }
 
 /** Starts the node; it knows nobody but the peers of its folder until `join`. @throws where libp2p cannot start. */
 export async function createDirectory(options: DirectoryOptions): Promise<Directory> {
@@ -115,6 +111,7 @@ class LibP2pDirectory implements Directory {
   readonly #kademlia: Kademlia
   /** Aborted when this node stops. */
   readonly #stopped = new AbortController()
+  #carriers: CarrierDialer | null = null
   #named = 0
   #sweeping = false
   #selfWalk = false
@@ -140,8 +137,20 @@ class LibP2pDirectory implements Directory {
     })
   }
 
-  async start({ transportManager, connectionManager }: Components): Promise<void> {
+  async start(components: Components): Promise<void> {
+    const { transportManager, connectionManager, upgrader } = components
     const { node, gate, announced, options } = this.#parts
+    const { web = null, carried } = options
+    this.#carriers = new CarrierDialer({
+      ...{ dial: (...it) => transportManager.dial(...it), upgrader, web },
+      proxied: connect => webSocketTransport({ connect, certificate: null })(components),
+    })
+    if (carried)
+      await node.handle(
+        carrierProtocol,
+        (stream, { remotePeer }) => carried(gate.keyOf(remotePeer)!, byteStream(stream)),
+        carrierLimits,
+      )
     const dialer = new Dialer({
       self: node.peerId,
       clock: options.os.clock,
@@ -252,6 +261,13 @@ class LibP2pDirectory implements Directory {
     } catch (error) {
       throw new Failure(`no DHT at ${formatEndpoint(endpoint)}: ${explain(error as Error)}`, { cause: error })
     }
+  }
+
+  async carry(key: PublicKey, endpoint: Endpoint, rung: Rung['name'], signal: AbortSignal): Promise<ByteStream | null> {
+    const peer = peerOf(key)
+    if (!this.#parts.gate.admits(peer, 'dial')) throw new Failure('too little work')
+    if (isLoopback(endpoint.host)) this.#parts.gate.loopback = true
+    return (await this.#carriers?.open(peer.toString(), endpoint, rung, signal)) ?? null
   }
 
   neighbours(): { key: PublicKey; endpoint?: Endpoint }[] {

@@ -12,13 +12,17 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Address, Endpoint } from '../../base/ip.ts'
 import type { Logger } from '../../base/log.ts'
 import { hour, minute, second } from '../../base/time.ts'
+import type { Certificate } from '../../os/certificate.ts'
 import type { Os } from '../../os/index.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
+import type { ByteStream } from '../carrier/carrier.ts'
 import { formatPeerAddress, isLoopback } from './address.ts'
+import { type Web, webPort } from './carry.ts'
 import type { Gate } from './gate.ts'
 import { k, protocol } from './kademlia.ts'
 import { type StreamSource, streamTransport } from './transport.ts'
 import type { Values } from './values.ts'
+import { webSocketTransport } from './websocket.ts'
 
 export type DirectoryOptions = {
   readonly os: Pick<Os, 'clock' | 'random' | 'crypto' | 'files'>
@@ -35,6 +39,12 @@ export type DirectoryOptions = {
   readonly tcpHosts?: readonly Address[]
   /** Streams over control packets on W, where there are any. */
   readonly streams: StreamSource | null
+  /** WebSockets; absent: none of them, neither in nor out. */
+  readonly web?: Web
+  /** The certificate to show on port 443; absent: nobody listens there. */
+  readonly certificate?: Certificate
+  /** A node has opened a carrier to us. */
+  readonly carried?: (key: PublicKey, stream: ByteStream) => void
   /** A folder of our own; `null` for memory. */
   readonly dataFolder: string | null
   readonly server: boolean
@@ -80,16 +90,21 @@ export function dhtOf(values: Values, gate: Gate, server: boolean) {
 export function settings(
   gate: Gate,
   announced: Announced,
-  { streams, tcpPort, tcpHosts = ['0.0.0.0', '::'] }: DirectoryOptions,
+  { streams, tcpPort, tcpHosts = ['0.0.0.0', '::'], web, certificate }: DirectoryOptions,
 ) {
   const tcpListen = tcpPort === 0 ? [] : tcpHosts.map(host => formatPeerAddress('tcp', { host, port: tcpPort }))
+  const webListen = certificate ? tcpHosts.map(host => formatPeerAddress('wss', { host, port: webPort })) : []
   const streamListen = streams ? [formatPeerAddress('udp', { host: '0.0.0.0', port: 0 })] : []
   return {
     addresses: {
-      listen: [...streamListen, ...tcpListen].map(String),
+      listen: [...streamListen, ...tcpListen, ...webListen].map(String),
       announceFilter: (found: Multiaddr[]) => announced.addresses(found),
     },
-    transports: [...(streams ? [streamTransport(streams)] : []), tcp()],
+    transports: [
+      ...(streams ? [streamTransport(streams)] : []),
+      tcp(),
+      ...(web ? [webSocketTransport({ connect: to => web.connect(to, null), certificate: certificate ?? null })] : []),
+    ],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise()],
     streamMuxers: [

@@ -1,13 +1,14 @@
 /**
  * A relay with a shortcut: the legs that the kernel can do are in an nftables table (rules.ts), and no packet of theirs comes to this
- * process. The sockets behind it know all legs, and do what the kernel does not: from one family to the other, to this machine itself,
- * fragments, and everything while the table is being loaded or somebody has removed it.
+ * process. The sockets behind it know all legs, and do what the kernel does not: from one family to the other, to this machine itself, to
+ * and from guests by a carrier, fragments, and everything while the table is being loaded or somebody has removed it.
  *
  *     legs of the sockets ── what differs, a transaction each ──▶ the table
  *               ▲                                                   │ lost, or refused
  *               └────────────── all of it, loaded anew ◀────────────┘
  */
 
+import type { Endpoint } from '../../base/ip.ts'
 import type { Logger } from '../../base/log.ts'
 import { second } from '../../base/time.ts'
 import type { Clock } from '../../os/clock.ts'
@@ -89,6 +90,10 @@ export class KernelRelay implements Relay {
     this.#sockets.release(legs)
     for (const leg of legs) this.#leftover.delete(keyOf(leg))
     await this.#sync(legs)
+  }
+
+  hear(bytes: Uint8Array, from: Endpoint, at: number): boolean {
+    return this.#sockets.hear(bytes, from, at)
   }
 
   leftover(): Leg[] {

@@ -5,7 +5,15 @@ import type { Logger } from '../../base/log.ts'
 import type { Os } from '../../os/index.ts'
 import { KernelRelay } from './kernel.ts'
 import { removeLeftover } from './leftover.ts'
-import { defaultLimit, defaultRange, type Limit, type Range, type Receive, type Relay } from './relay.ts'
+import {
+  defaultLimit,
+  defaultRange,
+  type Limit,
+  type Range,
+  type Receive,
+  type Relay,
+  type SendElsewhere,
+} from './relay.ts'
 import { SocketRelay } from './sockets.ts'
 
 export type RelayMode = 'auto' | 'kernel' | 'process'
@@ -23,6 +31,7 @@ export type RelayOptions = {
   /** Of each leg. */
   readonly limit?: Limit
   readonly receive: Receive
+  readonly elsewhere?: SendElsewhere
 }
 
 /** @throws a Failure where it cannot be done, with nothing left behind */
@@ -31,8 +40,16 @@ export async function openRelay(
   log: Logger,
   options: RelayOptions,
 ): Promise<Relay> {
-  const { mode, listenPort, bindsToListenPort, range = defaultRange, limit = defaultLimit, receive } = options
-  const parts = { udp, clock, range, limit, receive }
+  const {
+    mode,
+    listenPort,
+    bindsToListenPort,
+    range = defaultRange,
+    limit = defaultLimit,
+    receive,
+    elsewhere,
+  } = options
+  const parts = { udp, clock, range, limit, receive, elsewhere }
   if (mode === 'process') {
     // what a program before us left would go on beside us
     await removeLeftover(programs, listenPort)

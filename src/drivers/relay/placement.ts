@@ -1,6 +1,7 @@
 /** Which legs are in the kernel, under which numbers, and on which ways. */
 
 import { type Address, familyOf } from '../../base/ip.ts'
+import { isGuest } from '../../protocol/carrier/guest.ts'
 import { keyOf, type Leg } from './relay.ts'
 import { mostNumbers, mostWays, type Placed, type Way } from './rules.ts'
 import { sameLeg } from './sockets.ts'
@@ -8,8 +9,9 @@ import type { Difference } from './table.ts'
 
 const nameOf = ({ source, hop, device }: Way) => `${source} ${hop} ${device}`
 
-/** The kernel rewrites addresses, and makes no other header of one. */
-const isForKernel = ({ from, to }: Leg) => familyOf(from.host) === familyOf(to.host)
+/** The kernel rewrites addresses, and makes no other header of one; and of those who come by a carrier it knows nothing. */
+const isForKernel = ({ from, to }: Leg) =>
+  familyOf(from.host) === familyOf(to.host) && !isGuest(from.host) && !isGuest(to.host)
 
 /** @property full something was left out, for there are no more numbers */
 export type Placing = Difference & { readonly full: boolean }

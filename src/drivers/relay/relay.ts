@@ -43,6 +43,8 @@ export interface Relay {
   connect(legs: readonly Leg[]): Promise<void>
   /** Resolves when they carry nothing any more. */
   disconnect(legs: readonly LegKey[]): Promise<void>
+  /** A datagram has come to one of its ports by another way than this machine's sockets. @returns whether it is one of its ports */
+  hear(bytes: Uint8Array, from: Endpoint, at: number): boolean
   /** Legs that a program before us left, and that nobody has connected again since. */
   leftover(): Leg[]
   /** To be called when addresses or routes of this machine have changed. */
@@ -51,6 +53,9 @@ export interface Relay {
   /** @param options.leave what is in the kernel stays, for the next program to find */
   close(options?: { leave?: boolean }): Promise<void>
 }
+
+/** Sends to those who are not reached by this machine's sockets. @returns `false`: they do reach it @param port of ours, from which it comes */
+export type SendElsewhere = (bytes: Uint8Array, to: Endpoint, port: number) => boolean
 
 /** Of one leg: so many packets a second in the long run, so many at once. */
 export type Limit = { readonly rate: number; readonly burst: number }

@@ -24,6 +24,7 @@ import {
   type Receive,
   type Relay,
   type RelayPort,
+  type SendElsewhere,
 } from './relay.ts'
 
 export type SocketParts = {
@@ -32,6 +33,7 @@ export type SocketParts = {
   readonly range: Range
   readonly limit: Limit
   readonly receive: Receive
+  readonly elsewhere?: SendElsewhere | undefined
 }
 
 /** What WireGuard's packets have. Ours are told from them by theirs, also by a kernel that would merge them (control/socket.ts). */
@@ -106,6 +108,12 @@ export class SocketRelay implements Relay {
     return [...this.#legs.values()].map(({ leg, packets, bytes }) => ({ leg, packets, bytes }))
   }
 
+  hear(bytes: Uint8Array, from: Endpoint, at: number): boolean {
+    if (!this.#ports.has(at)) return false
+    this.#heard(bytes, from, at)
+    return true
+  }
+
   leftover(): Leg[] {
     return []
   }
@@ -140,12 +148,14 @@ export class SocketRelay implements Relay {
       socket.close()
       throw new Failure('the relay is closed')
     }
-    this.#ports.set(port, socket)
+    const { elsewhere } = this.#parts
+    const held = elsewhere ? { ...socket, send: sendBoth(port, socket, elsewhere) } : socket
+    this.#ports.set(port, held)
     return {
       port,
-      send: socket.send,
+      send: held.send,
       close: () => {
-        if (this.#ports.get(port) !== socket) return
+        if (this.#ports.get(port) !== held) return
         this.#ports.delete(port)
         socket.close()
       },
@@ -176,6 +186,12 @@ export class SocketRelay implements Relay {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1
   }
 }
+
+const sendBoth =
+  (port: number, socket: UdpPort, elsewhere: SendElsewhere): UdpPort['send'] =>
+  (bytes, to) => {
+    if (!elsewhere(bytes, to, port)) socket.send(bytes, to)
+  }
 
 export function sameLeg(a: Leg | undefined, b: Leg | undefined): boolean {
   if (!a || !b) return a === b

@@ -1,0 +1,230 @@
+/**
+ * Carriers of this node, both sides: those that it opened, as a guest of others, because its UDP does not get out, and those that others
+ * opened here. To all else they look like UDP: whatever is for an address that a carrier leads to goes there, and what comes out of one comes
+ * from an endpoint.
+ *
+ *     guest    WireGuard, control ──▶ carrier ──▶ server          by the server's address
+ *     server   its port W: control, or its own WireGuard          from the guest's name (protocol/carrier/guest.ts)
+ *              a port of its relay: as a datagram that came there
+ *              any other: dropped
+ */
+
+import { type Address, type Endpoint, formatEndpoint } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
+import { minute, second } from '../base/time.ts'
+import { type ByteStream, Carrier } from '../drivers/carrier/carrier.ts'
+import { Loopback } from '../drivers/carrier/loopback.ts'
+import type { Clock } from '../os/clock.ts'
+import type { Udp } from '../os/udp.ts'
+import { guestEndpoint, isGuest } from '../protocol/carrier/guest.ts'
+import type { Rung } from '../protocol/carrier/rungs.ts'
+import { controlByte } from '../protocol/control/constants.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import { portRange } from '../protocol/relay/constants.ts'
+
+export type CarriersParts = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly udp: Udp
+  /** W. */
+  readonly listenPort: () => number
+  /** A control packet came. */
+  readonly control: (bytes: Uint8Array, from: Endpoint) => void
+  /** A datagram for a port of this node's relay came; `false`: it is none. */
+  readonly relay: (bytes: Uint8Array, from: Endpoint, port: number) => boolean
+  /** How much this node does for a key. */
+  readonly serves: (key: PublicKey) => 'member' | 'stranger' | 'no'
+  readonly called: (key: PublicKey) => string
+  /** What leads to an address is another way now. */
+  readonly changed: (host: Address, up: boolean) => void
+}
+
+type Line = { readonly key: PublicKey; readonly carrier: Carrier }
+/** A carrier that this node opened. */
+type Own = Line & { readonly rung: Rung['name']; readonly endpoint: Endpoint }
+
+/** For `wh show` and `wh relay`. */
+export type CarriersReport = {
+  readonly own: readonly { readonly key: PublicKey; readonly endpoint: Endpoint; readonly by: Rung['name'] }[]
+  readonly guests: readonly { readonly key: PublicKey; readonly sent: number; readonly received: number }[]
+  readonly dropped: Readonly<Record<string, number>>
+}
+
+/** Guests in all, and those among them that are no members; of one key: an old one that is not yet known to be dead, and its successor. */
+const [guestsMost, strangersMost, ofKeyMost] = [512, 64, 2] as const
+/** A guest says something each 20 s: it refreshes its lease. */
+const silentMost = 2 * minute
+const sweepEvery = 30 * second
+
+export class Carriers {
+  readonly #parts: CarriersParts
+  readonly #own = new Map<Address, Own>()
+  readonly #guests = new Map<Address, Line>()
+  readonly #loopback: Loopback
+  readonly #dropped: Record<string, number> = {}
+  #lastGuest = 0
+  #sweeper: { cancel(): void } | null = null
+  #closed = false
+
+  constructor(parts: CarriersParts) {
+    this.#parts = parts
+    const { udp, listenPort } = parts
+    this.#loopback = new Loopback({ udp, listenPort, send: (bytes, to) => void this.send(bytes, to) })
+  }
+
+  /** Does a carrier lead there, or did one? */
+  leadsTo(host: Address): boolean {
+    return this.#own.has(host) || isGuest(host)
+  }
+
+  /** How a carrier leads there. */
+  wayTo(host: Address): Rung['name'] | 'guest' | null {
+    return this.#own.get(host)?.rung ?? (isGuest(host) ? 'guest' : null)
+  }
+
+  get isGuest(): boolean {
+    return this.#own.size > 0
+  }
+
+  /**
+   * Sends by a carrier what is for an address that one leads to. @returns `false`: none does
+   * @param port of ours, from which it comes, if not W
+   */
+  send(bytes: Uint8Array, to: Endpoint, port = this.#parts.listenPort()): boolean {
+    const own = this.#own.get(to.host)
+    if (own) own.carrier.send(bytes, to.port)
+    else if (!isGuest(to.host)) return false
+    else this.#guests.get(to.host)?.carrier.send(bytes, port)
+    return true
+  }
+
+  /** Where WireGuard shall be pointed for this endpoint. */
+  async prepare(endpoint: Endpoint): Promise<void> {
+    if (this.leadsTo(endpoint.host)) await this.#loopback.open(endpoint)
+  }
+
+  /** The same, without waiting; the endpoint itself where no carrier leads there. */
+  local(endpoint: Endpoint | undefined): Endpoint | undefined {
+    return (endpoint && this.leadsTo(endpoint.host) && this.#loopback.local(endpoint)) || endpoint
+  }
+
+  /** The endpoint that WireGuard means: of a socket of ours, what is behind it. */
+  meant(endpoint: Endpoint | undefined): { readonly endpoint?: Endpoint } {
+    return endpoint ? { endpoint: this.#loopback.remote(endpoint) ?? endpoint } : {}
+  }
+
+  /** This node has opened one, to there. */
+  open(key: PublicKey, endpoint: Endpoint, rung: Rung['name'], stream: ByteStream): void {
+    if (this.#closed) {
+      stream.abort()
+      return
+    }
+    this.#own.get(endpoint.host)?.carrier.close()
+    const { clock, log, called, changed } = this.#parts
+    const carrier = new Carrier(stream, clock, {
+      receive: (bytes, port) => this.#received(bytes, { host: endpoint.host, port }),
+      closed: () => {
+        if (this.#own.get(endpoint.host)?.carrier !== carrier) return
+        this.#own.delete(endpoint.host)
+        this.#loopback.forget(endpoint.host)
+        log.info('a carrier has ended', { node: called(key), by: rung })
+        if (!this.#closed) changed(endpoint.host, false)
+      },
+    })
+    this.#own.set(endpoint.host, { key, endpoint, rung, carrier })
+    log.info('UDP does not get through: a carrier in its place', {
+      ...{ node: called(key), endpoint: formatEndpoint(endpoint), by: rung },
+    })
+    changed(endpoint.host, true)
+  }
+
+  /** UDP gets there again. */
+  leave(host: Address): void {
+    this.#own.get(host)?.carrier.close()
+  }
+
+  /** Another node has opened one to us. */
+  accept(key: PublicKey, stream: ByteStream): void {
+    const refused = this.#refusal(key)
+    if (refused !== null) {
+      this.#drop(refused)
+      stream.abort()
+      return
+    }
+    const guest = guestEndpoint(this.#lastGuest++ % 2 ** 32)
+    const { clock } = this.#parts
+    const carrier = new Carrier(stream, clock, {
+      receive: (bytes, port) => this.#receivedOf(bytes, guest, port),
+      closed: () => {
+        this.#guests.delete(guest.host)
+        this.#loopback.forget(guest.host)
+      },
+    })
+    this.#guests.set(guest.host, { key, carrier })
+    this.#sweeper ??= clock.at(clock.now() + sweepEvery, () => this.#sweep())
+  }
+
+  report(): CarriersReport {
+    return {
+      own: [...this.#own.values()].map(({ key, endpoint, rung }) => ({ key, endpoint, by: rung })),
+      guests: [...this.#guests.values()].map(({ key, carrier: { counters } }) => ({ key, ...counters })),
+      dropped: { ...this.#dropped },
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#sweeper?.cancel()
+    for (const { carrier } of [...this.#own.values(), ...this.#guests.values()]) carrier.close()
+    this.#loopback.close()
+  }
+
+  #refusal(key: PublicKey): string | null {
+    const rank = this.#parts.serves(key)
+    if (rank === 'no' || this.#closed) return 'carrier refused'
+    const guests = [...this.#guests.values()]
+    if (guests.filter(guest => guest.key === key).length >= ofKeyMost) {
+      // who comes again has lost the ones before
+      guests.find(guest => guest.key === key)!.carrier.close()
+    }
+    if (this.#guests.size >= guestsMost) return 'too many carriers'
+    const strangers = guests.filter(guest => this.#parts.serves(guest.key) === 'stranger').length
+    return rank === 'stranger' && strangers >= strangersMost ? 'too many carriers of strangers' : null
+  }
+
+  /** As a guest: something has come from the server. */
+  #received(bytes: Uint8Array, from: Endpoint): void {
+    if (bytes[0] === controlByte) this.#parts.control(bytes, from)
+    else void this.#loopback.deliver(bytes, from)
+  }
+
+  /** As a server: a guest has sent something to one of our ports. */
+  #receivedOf(bytes: Uint8Array, guest: Endpoint, port: number): void {
+    const { listenPort, control, relay } = this.#parts
+    if (port === listenPort()) {
+      if (bytes[0] === controlByte) control(bytes, guest)
+      else if (this.#isMember(guest.host)) void this.#loopback.deliver(bytes, guest)
+      else this.#drop('not a control packet')
+    } else if (port < portRange.first || port > portRange.last || !relay(bytes, guest, port)) {
+      this.#drop('port of nobody')
+    }
+  }
+
+  #isMember(host: Address): boolean {
+    const line = this.#guests.get(host)
+    return line !== undefined && this.#parts.serves(line.key) === 'member'
+  }
+
+  #sweep(): void {
+    const { clock } = this.#parts
+    this.#sweeper = null
+    for (const { carrier } of [...this.#guests.values()]) {
+      if (clock.now() - carrier.heardAt > silentMost) carrier.close()
+    }
+    if (this.#guests.size > 0) this.#sweeper = clock.at(clock.now() + sweepEvery, () => this.#sweep())
+  }
+
+  #drop(reason: string): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1
+  }
+}

@@ -1,0 +1,68 @@
+/** Where UDP does not get through: the carriers of this node, and the ladder that says when one is needed. */
+
+import type { Address, Endpoint } from '../base/ip.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import { Carriers, type CarriersParts } from './carriers.ts'
+import { Ladder, type LadderParts } from './ladder.ts'
+
+export type CarryingParts = Omit<CarriersParts, 'changed'> &
+  Omit<LadderParts, 'carriers'> & {
+    /** A node that others reach, by what is known of it. */
+    readonly isOpen: (key: PublicKey) => boolean
+    /** On a link of this machine. */
+    readonly isNear: (host: Address) => boolean
+    /** What leads to nodes is something else now. */
+    readonly changed: (why: string) => void
+  }
+
+export class Carrying {
+  readonly carriers: Carriers
+  readonly #ladder: Ladder
+  readonly #parts: CarryingParts
+
+  constructor(parts: CarryingParts) {
+    this.#parts = parts
+    const { clock, log, open, ask, places } = parts
+    this.carriers = new Carriers({
+      ...parts,
+      changed: (host, up) => {
+        if (!up) this.#ladder.ended(host)
+        parts.changed(up ? 'another way than UDP leads to a node' : 'a way that is not UDP has ended')
+      },
+    })
+    this.#ladder = new Ladder({ clock, log, carriers: this.carriers, open, ask, places })
+  }
+
+  /** This node begins, or its network is another one. @param elsewhere its addresses are others */
+  begin(elsewhere: boolean): void {
+    this.#ladder.begin(elsewhere)
+  }
+
+  /** A node has answered from there. @returns whether by a carrier */
+  answered({ host }: Endpoint): boolean {
+    const carried = this.carriers.leadsTo(host)
+    if (!carried && !this.#parts.isNear(host)) this.#ladder.answered()
+    return carried
+  }
+
+  /** A question that was asked at that time was not answered. */
+  silent(key: PublicKey, endpoint: Endpoint, askedAt: number): void {
+    const { places, isOpen } = this.#parts
+    const place = { key, endpoint }
+    if (places().some(known => known.key === key && known.endpoint.host === endpoint.host)) {
+      this.#ladder.silent(place, askedAt)
+    } else if (isOpen(key)) {
+      this.#ladder.need(place)
+    }
+  }
+
+  /** For people: what each node was tried by, and what came of it. */
+  report() {
+    return { ...this.carriers.report(), tried: this.#ladder.tried() }
+  }
+
+  stop(): void {
+    this.#ladder.stop()
+    this.carriers.close()
+  }
+}

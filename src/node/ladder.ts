@@ -1,0 +1,245 @@
+/**
+ * Reaching nodes where UDP is blocked: notices that nothing answers by UDP, and climbs (protocol/carrier/rungs.ts).
+ *
+ *     UDP answers ◀───────────── asked each 15 s ────────────────┐
+ *         │ a question without an answer,                        │
+ *         ▼ and nobody's since it was asked                      │
+ *      climbing ── TCP, WebSocket, …: the first that is through ─▶ carried ── it ends ─▶ climbing
+ *         └── none: again after 2 s, 4 s, … 5 min
+ */
+
+import { type Address, type Endpoint, formatEndpoint } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
+import type { Time } from '../base/time.ts'
+import type { ByteStream } from '../drivers/carrier/carrier.ts'
+import type { Clock } from '../os/clock.ts'
+import {
+  askUdpEvery,
+  attemptTime,
+  carriersMost,
+  climbAgain,
+  headStart,
+  type Rung,
+  rungs,
+} from '../protocol/carrier/rungs.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import type { Carriers } from './carriers.ts'
+import type { Place } from './offers.ts'
+import { Timers } from './timers.ts'
+
+/** Opens a stream of ours by a rung. `null`: this machine does not have that rung. @throws where it does not get through */
+export type OpenStream = (
+  key: PublicKey,
+  endpoint: Endpoint,
+  rung: Rung['name'],
+  signal: AbortSignal,
+) => Promise<ByteStream | null>
+
+export type LadderParts = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly carriers: Carriers
+  readonly open: OpenStream
+  /** Asks by UDP, and by nothing else. @returns whether it was answered */
+  readonly ask: (key: PublicKey, endpoint: Endpoint) => Promise<boolean>
+  /** Nodes that would carry for us: boot nodes, and members that anybody can reach. */
+  readonly places: () => readonly Place[]
+}
+
+/** What became of a rung the last time. */
+export type Tried = { readonly rung: Rung['name']; readonly result: string }
+
+type Climb = {
+  readonly key: PublicKey
+  readonly endpoint: Endpoint
+  pause: Time
+  /** Not before. */
+  againAt: Time
+  underWay: boolean
+  tried: readonly Tried[]
+}
+
+export class Ladder {
+  readonly #parts: LadderParts
+  readonly #climbs = new Map<Address, Climb>()
+  readonly #timers: Timers
+  /** When a node that is not on our link last answered by UDP. */
+  #answeredAt: Time = Number.NEGATIVE_INFINITY
+  #asking = false
+  readonly #over = new AbortController()
+  #stopped = false
+
+  constructor(parts: LadderParts) {
+    this.#parts = parts
+    this.#timers = new Timers(parts.clock)
+  }
+
+  /** The node begins, or its network is another one: UDP gets its head start. @param elsewhere streams that were opened before are dead */
+  begin(elsewhere: boolean): void {
+    const { clock, carriers } = this.#parts
+    for (const climb of this.#climbs.values()) {
+      climb.pause = climbAgain.first
+      climb.againAt = Number.NEGATIVE_INFINITY
+    }
+    if (elsewhere) {
+      this.#climbs.clear()
+      for (const { endpoint } of carriers.report().own) carriers.leave(endpoint.host)
+    }
+    const since = clock.now()
+    this.#timers.in(headStart, () => {
+      if (this.#answeredAt >= since || carriers.isGuest) return
+      for (const place of this.#places()) this.#climb(place)
+    })
+    if (carriers.isGuest) void this.#askUdp()
+  }
+
+  /** A node has answered by UDP. */
+  answered(): void {
+    this.#answeredAt = this.#parts.clock.now()
+  }
+
+  /** A node that others reach has not answered a question of ours, which was asked at that time. */
+  silent(place: Place, askedAt: Time): void {
+    if (this.#answeredAt >= askedAt || this.#parts.carriers.leadsTo(place.endpoint.host)) return
+    this.#climb(place)
+  }
+
+  /** UDP gets nowhere, as far as is known. */
+  get isBlocked(): boolean {
+    return this.#parts.carriers.isGuest
+  }
+
+  /** A node is needed that only a carrier leads to, if anything. */
+  need(place: Place): void {
+    if (this.isBlocked && !this.#parts.carriers.leadsTo(place.endpoint.host)) this.#climb(place)
+  }
+
+  /** A carrier that we opened has ended. */
+  ended(host: Address): void {
+    const climb = this.#climbs.get(host)
+    if (!climb || this.#stopped) return
+    this.#again(climb)
+  }
+
+  /** What was tried to reach nodes, and what came of it. */
+  tried(): readonly (Place & { readonly tried: readonly Tried[] })[] {
+    return [...this.#climbs.values()].map(({ key, endpoint, tried }) => ({ key, endpoint, tried }))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timers.end()
+    this.#over.abort(new Error('stopped'))
+    this.#climbs.clear()
+  }
+
+  /** As many as there may be homes; two would do, and one of them may be gone. */
+  #places(): readonly Place[] {
+    return this.#parts.places().slice(0, 3)
+  }
+
+  #climb({ key, endpoint }: Place): void {
+    const { clock, carriers } = this.#parts
+    const climb = this.#climbs.get(endpoint.host) ?? {
+      ...{ key, endpoint, pause: climbAgain.first },
+      ...{ againAt: Number.NEGATIVE_INFINITY, underWay: false, tried: [] },
+    }
+    if (this.#stopped || climb.underWay || climb.againAt > clock.now() || carriers.leadsTo(endpoint.host)) return
+    if (carriers.report().own.length >= carriersMost) return
+    this.#climbs.set(endpoint.host, climb)
+    void this.#race(climb)
+  }
+
+  async #race(climb: Climb): Promise<void> {
+    const { clock, carriers, log } = this.#parts
+    const { key, endpoint } = climb
+    climb.underWay = true
+    const tried = new Map<Rung['name'], string>()
+    const over = new AbortController()
+    const stop = () => over.abort(this.#over.signal.reason)
+    this.#over.signal.addEventListener('abort', stop)
+    const limit = clock.at(clock.now() + attemptTime, () => over.abort(new Error('no answer')))
+    const attempt = async ({ name, after }: Rung) => {
+      await this.#wait(after - headStart, over.signal)
+      tried.set(name, 'under way')
+      try {
+        const stream = await this.#parts.open(key, endpoint, name, over.signal)
+        if (!stream) tried.delete(name)
+        if (!stream) throw new Error('not here')
+        if (over.signal.aborted || this.#stopped) {
+          stream.abort()
+          throw new Error('another was first')
+        }
+        return { name, stream }
+      } catch (error) {
+        if (tried.has(name)) tried.set(name, (error as Error).message)
+        throw error
+      }
+    }
+    try {
+      const { name, stream } = await Promise.any(rungs.map(attempt))
+      tried.set(name, 'through')
+      over.abort(new Error('another was first'))
+      climb.pause = climbAgain.first
+      climb.underWay = false
+      carriers.open(key, endpoint, name, stream)
+      this.#askUdpLater()
+    } catch {
+      climb.underWay = false
+      log.debug('no carrier', { endpoint: formatEndpoint(endpoint), tried: [...tried].join('; ') })
+      if (!this.#stopped) this.#again(climb)
+    } finally {
+      limit.cancel()
+      this.#over.signal.removeEventListener('abort', stop)
+      climb.tried = [...tried].map(([rung, result]) => ({ rung, result }))
+    }
+  }
+
+  #again(climb: Climb): void {
+    const { clock } = this.#parts
+    climb.againAt = clock.now() + climb.pause
+    this.#timers.in(climb.pause, () => this.#retry(climb))
+    climb.pause = Math.min(climb.pause * 2, climbAgain.last)
+  }
+
+  /** If UDP still gets nowhere. */
+  async #retry(climb: Climb): Promise<void> {
+    const { carriers, ask } = this.#parts
+    if (carriers.leadsTo(climb.endpoint.host)) return
+    if (await ask(climb.key, climb.endpoint)) this.answered()
+    else this.#climb(climb)
+  }
+
+  #askUdpLater(): void {
+    if (this.#asking) return
+    this.#asking = true
+    this.#timers.in(askUdpEvery, async () => {
+      this.#asking = false
+      await this.#askUdp()
+      if (this.#parts.carriers.isGuest) this.#askUdpLater()
+    })
+  }
+
+  /** Who is reached by UDP again needs no carrier. */
+  async #askUdp(): Promise<void> {
+    const { carriers, ask } = this.#parts
+    await Promise.all(
+      carriers.report().own.map(async ({ key, endpoint }) => {
+        if (!(await ask(key, endpoint)) || this.#stopped) return
+        this.answered()
+        this.#climbs.delete(endpoint.host)
+        carriers.leave(endpoint.host)
+      }),
+    )
+  }
+
+  #wait(time: Time, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#timers.in(time, resolve)
+      signal.addEventListener('abort', () => {
+        timer.cancel()
+        reject(signal.reason)
+      })
+    })
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The ladder: how a node is reached, the best first. UDP is asked first; where it is silent, the others are begun one after the other, and
+ * the first that is through is taken. Each gets a head start before the next, ms after UDP was asked.
+ */
+
+import { second, type Time } from '../../base/time.ts'
+
+export type Rung = {
+  readonly name: 'tcp' | 'wss' | 'proxy'
+  readonly after: Time
+}
+
+export const rungs: readonly Rung[] = [
+  /** TCP, to the number of the UDP port. */
+  { name: 'tcp', after: 500 },
+  /** A WebSocket in TLS to port 443, which passes where only the web does. */
+  { name: 'wss', after: 800 },
+  /** The same through the HTTP proxy of the environment, where there is one. */
+  { name: 'proxy', after: 1_000 },
+]
+
+/** Where UDP is known to be silent, there is no reason to wait for it. */
+export const headStart = rungs[0]!.after
+
+/** An attempt that takes longer, ms, leads nowhere. */
+export const attemptTime = 5 * second
+
+/** After a ladder that led nowhere, ms: doubling from the first to the last. */
+export const climbAgain = { first: 2 * second, last: 5 * 60 * second } as const
+
+/** UDP is asked so often whether it gets through again, ms. */
+export const askUdpEvery = 15 * second
+
+/** Nodes that carry for us at the same time: as many as homes, and one of a peer. */
+export const carriersMost = 6
