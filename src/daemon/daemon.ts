@@ -25,7 +25,7 @@ import { createHandlers } from './handlers.ts'
 import { type Journal, readJournal, readJournals, writeJournal } from './journal.ts'
 import { fileStore } from './memory.ts'
 import { dhtFolder, hostsLock, memoryFile, runFolder, runPaths, startLock } from './paths.ts'
-import { type Loaded, load, type Options, type Prepared, relayPolicy, survey, webListens } from './prepare.ts'
+import { type Loaded, load, type Options, type Prepared, relayPolicy, survey, webListens, webPort } from './prepare.ts'
 import { serve } from './server.ts'
 
 export type Ready = {
@@ -216,7 +216,7 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
         tcpPort: tcpPort ?? listenPort,
         ...link,
         dataFolder: dhtFolder(network.name, identity.publicKey),
-        web: { connect, proxyFor },
+        web: { port: webPort, connect, proxyFor },
         ...(listens && { certificate: await (await import('../os/certificate.ts')).selfSigned() }),
       })
     },

@@ -104,6 +104,9 @@ export function relayPolicy({ self }: Pick<Loaded, 'self'>, { relay }: Pick<Opti
   return relay ?? (self ? 'members' : 'anyone')
 }
 
+/** HTTPS. */
+export const webPort = 443
+
 /** Who is there for others takes port 443 where nobody else has it: a helper, and whom the file names as a boot node. */
 export function webListens({ self, network, identity }: Loaded, { web, relay, tcpPort }: Options): boolean {
   if (web !== undefined) return web

@@ -9,11 +9,10 @@ import type { ByteStream } from '../carrier/carrier.ts'
 import { formatPeerAddress } from './address.ts'
 import type { ClientSocket } from './websocket.ts'
 
-/** Where a node listens for WebSockets, if it does. */
-export const webPort = 443
-
 /** WebSockets as this machine makes them. */
 export type Web = {
+  /** Where nodes listen for them, if they do. */
+  readonly port: number
   connect(to: Endpoint, proxy: URL | null): ClientSocket
   /** The proxy that the environment names; `null`: none. */
   proxyFor(to: Endpoint): URL | null
@@ -38,9 +37,9 @@ export class CarrierDialer {
   async open(peer: string, endpoint: Endpoint, rung: Rung['name'], signal: AbortSignal): Promise<ByteStream | null> {
     const { dial, upgrader, web, proxied } = this.#parts
     if (rung === 'tcp') return carrierOn(await dial(formatPeerAddress('tcp', endpoint, peer), { signal }), signal)
-    const place = { host: endpoint.host, port: webPort }
-    const address = formatPeerAddress('wss', place, peer)
     if (!web) return null
+    const place = { host: endpoint.host, port: web.port }
+    const address = formatPeerAddress('wss', place, peer)
     if (rung === 'wss') return carrierOn(await dial(address, { signal }), signal)
     const proxy = web.proxyFor(place)
     if (!proxy) return null

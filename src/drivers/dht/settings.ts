@@ -17,7 +17,7 @@ import type { Os } from '../../os/index.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
 import type { ByteStream } from '../carrier/carrier.ts'
 import { formatPeerAddress, isLoopback } from './address.ts'
-import { type Web, webPort } from './carry.ts'
+import type { Web } from './carry.ts'
 import type { Gate } from './gate.ts'
 import { k, protocol } from './kademlia.ts'
 import { type StreamSource, streamTransport } from './transport.ts'
@@ -93,7 +93,8 @@ export function settings(
   { streams, tcpPort, tcpHosts = ['0.0.0.0', '::'], web, certificate }: DirectoryOptions,
 ) {
   const tcpListen = tcpPort === 0 ? [] : tcpHosts.map(host => formatPeerAddress('tcp', { host, port: tcpPort }))
-  const webListen = certificate ? tcpHosts.map(host => formatPeerAddress('wss', { host, port: webPort })) : []
+  const webPorts = certificate && web ? [web.port] : []
+  const webListen = webPorts.flatMap(port => tcpHosts.map(host => formatPeerAddress('wss', { host, port })))
   const streamListen = streams ? [formatPeerAddress('udp', { host: '0.0.0.0', port: 0 })] : []
   return {
     addresses: {

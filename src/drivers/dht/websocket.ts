@@ -1,6 +1,9 @@
 /**
  * libp2p's WebSocket transport, for networks that let out only what looks like the web. Its dialler knows no proxy and no address without a
  * certificate that somebody vouches for, so dialling is ours; listening is its own, with a bound for messages of strangers.
+ *
+ * It resets a connection by closing it with code 1006, which the package `ws` refuses, as it may not be sent (RFC 6455 §7.4.1); the
+ * connection would stay. So that close is made the end that was meant.
  */
 
 import type { CreateListenerOptions, Listener, Transport } from '@libp2p/interface'
@@ -13,7 +16,17 @@ import { readPeerAddress } from './address.ts'
 /** One that is being opened, with what a browser's has. */
 export type ClientSocket = {
   addEventListener(type: 'open' | 'error', call: (event: object) => void): void
-  close(): void
+  close(code?: number, reason?: string): void
+  /** At once, without a farewell. */
+  terminate(): void
+}
+
+const abnormal = 1006
+
+function tamed<T extends ClientSocket>(socket: T): T {
+  const close = socket.close.bind(socket)
+  socket.close = (code, reason) => (code === abnormal ? socket.terminate() : close(code, reason))
+  return socket
 }
 
 export type WebSocketParts = {
@@ -30,7 +43,10 @@ const longestMessage = 256 * 1024
 type Inner = Transport & {
   _connect(address: Multiaddr, options: { signal: AbortSignal }): Promise<ClientSocket>
 }
-type InnerListener = Listener & { readonly wsServer: { readonly options: { maxPayload: number } } }
+type InnerListener = Listener & {
+  readonly wsServer: { readonly options: { maxPayload: number } }
+  onWsServerConnection(socket: ClientSocket, request: unknown): void
+}
 
 export function webSocketTransport({ connect, certificate }: WebSocketParts) {
   const make = webSockets(certificate ? { https: certificate } : {})
@@ -39,12 +55,14 @@ export function webSocketTransport({ connect, certificate }: WebSocketParts) {
     transport._connect = (address, { signal }) => {
       const read = readPeerAddress(address)
       if (read?.via !== 'wss') return Promise.reject(new TypeError(`cannot dial ${address} as a WebSocket`))
-      return opened(connect(read.endpoint), signal)
+      return opened(tamed(connect(read.endpoint)), signal)
     }
     const createListener = transport.createListener.bind(transport)
     transport.createListener = (options: CreateListenerOptions) => {
       const listener = createListener(options) as InnerListener
       listener.wsServer.options.maxPayload = longestMessage
+      const came = listener.onWsServerConnection.bind(listener)
+      listener.onWsServerConnection = (socket, request) => came(tamed(socket), request)
       return listener
     }
     return transport

@@ -3,7 +3,7 @@
  * queue of seconds, in which each packet's own retransmission waits behind the first one. So the other end says how much has come, and what
  * would wait longer than `delay` is dropped here: then the connections inside see loss, as on any full link, and slow down.
  *
- *     answer comes soon  ──▶ limit + what came        where the limit was in the way
+ *     answer comes soon  ──▶ limit + what came        where the limit was in the way; after the first late one, a few datagrams a round trip
  *     answer comes late  ──▶ limit × 0.7, once a round trip
  *
  * The measure is the time that bytes take there and back beyond the least that was seen lately (as in LEDBAT, RFC 6817).
@@ -16,6 +16,8 @@ const delay = 60
 /** Bytes. A few datagrams may always be under way. */
 const [least, first, most] = [16 * 1024, 64 * 1024, 4 * 1024 * 1024]
 const decrease = 0.7
+/** Bytes a round trip, once it is known where the end is. */
+const increase = 8 * 1_400
 /** Half of how long the shortest round trip counts: routes change. */
 const memory = 10 * second
 /** Bytes are under way, and none of them has come for so long, ms: the stream is dead. TCP itself would try for minutes. */
@@ -82,7 +84,8 @@ export class Window {
       this.#decreasedAt = now
       this.limit = Math.max(least, Math.floor(this.limit * decrease))
     } else if (this.#full) {
-      this.limit = Math.min(most, this.limit + bytes)
+      const slow = this.#decreasedAt !== Number.NEGATIVE_INFINITY
+      this.limit = Math.min(most, this.limit + (slow ? (increase * bytes) / this.limit : bytes))
       this.#full = false
     }
   }
