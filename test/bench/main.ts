@@ -1,6 +1,6 @@
-/** `npm run bench NAME`: measures one thing on this machine. A figure without its machine is worth nothing, so that is shown too. */
+/** `npm run bench NAME`: measures one thing on this machine. A figure without its machine, and what else that does, is worth nothing: shown too. */
 
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 
 const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   contact: () => import('./contact.ts'),
@@ -23,4 +23,7 @@ if (!bench) {
   process.exit(2)
 }
 console.log(`${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${process.arch}, Node ${process.version}`)
+const load = () => loadavg()[0]!.toFixed(1)
+const before = load()
 await (await bench()).run()
+console.log(`\nload of the machine: ${before} before, ${load()} at the end, which counts the bench too`)

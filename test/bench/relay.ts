@@ -1,42 +1,51 @@
 /**
  * What a relay costs: datagrams as fast as one host can send them, and the throughput of a tunnel, directly and through a third host, by
- * the kernel there and by a process; and what 20 000 pairs cost. The ways take turns, so that whatever else the machine does meets them
- * alike. Needs root.
+ * the kernel there and by a process; and what 20 000 pairs cost. Beside it coturn, with the same datagrams, and nebula with its own tunnel.
+ * The ways take turns, so that whatever else the machine does meets them alike. Needs root. RUNS=4 says how many turns, ALONE=1 leaves the
+ * others out.
  */
 
+import assert from 'node:assert/strict'
 import { createLab, type Host } from '../lab/lab.ts'
 import { bind, pa, pairOf, pb, RelayServer, throughput, tunnel, type World, w, world } from '../system/relay-lab.ts'
+import { type Blast, blastSettings, count, lossless, type Target } from './blast.ts'
+import { Coturn, hasCoturn } from './rivals/coturn.ts'
+import { NebulaRelay } from './rivals/nebula-relay.ts'
 
 /** `router`: what Linux itself has for it, a rule each of DNAT and SNAT, with conntrack and ip_forward. */
 const ways = ['direct', 'router', 'kernel', 'process'] as const
 type Way = (typeof ways)[number]
+type PacketWay = Way | 'coturn'
+/** Its tunnel is another one: relayed is compared with its own direct. */
+const nebulaWays = ['nebula direct', 'nebula relay'] as const
+type TunnelWay = Way | (typeof nebulaWays)[number]
+
+const goals: Partial<Record<string, { packets: number; tunnel: number }>> = { kernel: { packets: 0.65, tunnel: 0.85 } }
+const loadingGoal = 3
 
 const turns = Number(process.env.RUNS ?? 6)
 const seconds = 2
-const size = 1_400
 const pairs = 20_000
-/** Part of what is sent. */
-const tolerable = 0.001
+const { size, tolerable } = blastSettings
 /** That of legs is not what is measured. */
 const limit = { rate: 10_000_000, burst: 1_000_000 }
-
-type Blast = { readonly sent: number; readonly received: number; readonly seconds: number }
 
 export async function run(): Promise<void> {
   await using lab = await createLab()
   const it = await world(lab, ['public', 'public'])
   for (const host of [it.a, it.b]) await host.ok(['nft', 'flush', 'ruleset'])
-  await packets(it)
+  const others = !process.env.ALONE
+  await packets(it, others && (await hasCoturn()) ? [...ways, 'coturn'] : ways)
   await many(it)
-  await tunnels(it)
+  await tunnels(it, others ? await NebulaRelay.open(it) : null)
 }
 
-async function packets(it: World): Promise<void> {
+async function packets(it: World, ways: readonly PacketWay[]): Promise<void> {
   await count(it.b)
-  const found = new Map<Way, Blast[]>(ways.map(way => [way, []]))
+  const found = new Map<PacketWay, Blast[]>(ways.map(way => [way, []]))
   for (let turn = 0; turn < turns; turn++) {
-    for (const way of rotated(turn)) {
-      await relayed(it, way, async to => void found.get(way)!.push(await lossless(it, to)))
+    for (const way of rotated(ways, turn)) {
+      await relayed(it, way, async to => void found.get(way)!.push(await lossless(it.a, to, it.b)))
     }
   }
   print(`datagrams of ${size} bytes, the most of one flow that come, but for ${100 * tolerable} %, ${seconds} s`, found)
@@ -52,18 +61,21 @@ async function many(it: World): Promise<void> {
   const loading: number[] = []
   const changing: number[] = []
   for (let turn = 0; turn < Math.ceil(turns / 2); turn++) {
-    few.push(await lossless(it, to))
+    few.push(await lossless(it.a, to, it.b))
     loading.push(await server.pairs(pairs, away))
     for (let i = 0; i < 20; i++) changing.push((await server.disconnect(legs)) + (await server.connect(legs)))
-    full.push(await lossless(it, to))
+    full.push(await lossless(it.a, to, it.b))
     await server.unpair(pairs, away)
   }
   const all = loading.map(ms => (ms / 1000).toFixed(1)).join(', ')
   console.log(
-    `\n${pairs} pairs beside: loaded in ${all} s; one more or less then in ${(median(changing) / 2).toFixed(1)} ms`,
+    `\n${pairs} pairs beside: loaded in ${all} s (goal ≤ ${loadingGoal}); one more or less then in ${(median(changing) / 2).toFixed(1)} ms`,
   )
-  const rate = (all: readonly Blast[]) => median(all.map(each => each.received / each.seconds))
-  console.log(`one flow with them ${rate(full).toFixed(0)} packets/s, without ${rate(few).toFixed(0)}`)
+  const [without, beside] = [rates(few), rates(full)]
+  const ratios = beside.map((rate, i) => rate / without[i]!)
+  console.log(
+    `one flow with them ${median(beside).toFixed(0)} packets/s, without ${median(without).toFixed(0)} (goal: the same); ratios ${range(ratios)}`,
+  )
   await server.pairs(pairs, away)
   await server.kill()
   const start = performance.now()
@@ -72,36 +84,55 @@ async function many(it: World): Promise<void> {
   await next.close()
 }
 
-async function tunnels(it: World): Promise<void> {
+async function tunnels(it: World, nebula: NebulaRelay | null): Promise<void> {
   await it.b.ok(['nft', 'flush', 'ruleset'])
   const endpoints = { a: await addressOf(it.a), b: await addressOf(it.b) }
   await tunnel(it, { a: it.relay.address, b: it.relay.address })
-  const found = new Map<Way, number[]>(ways.map(way => [way, []]))
+  const all: readonly TunnelWay[] = nebula ? [...ways, ...nebulaWays] : ways
+  const found = new Map<TunnelWay, number[]>(all.map(way => [way, []]))
   for (let turn = 0; turn < turns; turn++) {
-    for (const way of rotated(turn)) {
-      const direct = way === 'direct'
+    for (const way of rotated(all, turn)) {
+      const direct = way.endsWith('direct')
+      const measure = async (peer = '10.0.42.2') => {
+        await it.a.until(['ping', '-c', '1', '-W', '1', peer], ({ code }) => code === 0)
+        found.get(way)!.push(await checked(it.relay.host, direct, () => throughput(it, seconds, peer)))
+      }
+      if (way === 'nebula direct' || way === 'nebula relay') {
+        await measure(await nebula!.up(!direct))
+        await nebula!.down()
+        continue
+      }
       await point(it.a, direct ? `${endpoints.b}:${w}` : `${it.relay.address}:${pb}`)
       await point(it.b, direct ? `${endpoints.a}:${w}` : `${it.relay.address}:${pa}`)
-      const measure = async () => {
-        await it.a.until(['ping', '-c', '1', '-W', '1', '10.0.42.2'], ({ code }) => code === 0)
-        found.get(way)!.push(await throughput(it, seconds))
-      }
-      if (direct) await measure()
+      if (way === 'direct') await measure()
       else if (way === 'router') await routed(it, measure)
       else await served(it, way, endpoints, measure)
     }
   }
-  const base = found.get('direct')!
   console.log(
     `\nthroughput through the tunnel (iperf3, ${seconds} s; medians of ${turns} turns, ratios within each turn)`,
   )
+  console.log(`${''.padEnd(15)}${'Mbit/s'.padStart(8)}${'of direct'.padStart(11)}${'range'.padStart(15)}`)
   for (const [way, all] of found) {
-    const ratios = all.map((rate, i) => rate / base[i]!).toSorted((x, y) => x - y)
-    const quartiles = [0.25, 0.75].map(part => ratios[Math.floor(ratios.length * part)]!.toFixed(2)).join(' to ')
-    console.log(
-      `${way.padEnd(10)}${median(all).toFixed(0).padStart(6)} Mbit/s${median(ratios).toFixed(2).padStart(7)}   ${quartiles}`,
-    )
+    const base = found.get(way.startsWith('nebula') ? 'nebula direct' : 'direct')!
+    const ratios = all.map((rate, i) => rate / base[i]!)
+    const cells = [median(all).toFixed(0).padStart(8), median(ratios).toFixed(2).padStart(11)]
+    console.log(`${way.padEnd(15)}${cells.join('')}${range(ratios).padStart(15)}${goal(way, 'tunnel')}`)
   }
+}
+
+/** Whether it went by the relay's host is not what the settings say, but what was seen there. */
+async function checked(relay: Host, direct: boolean, work: () => Promise<number>): Promise<number> {
+  const seen = async () => {
+    const [link] = JSON.parse(await relay.ok(['ip', '-j', '-s', 'link', 'show', 'dev', 'eth0']))
+    return link.stats64.rx.bytes as number
+  }
+  const before = await seen()
+  const rate = await work()
+  const part = (await seen()) - before
+  const all = (rate * 1e6 * seconds) / 8
+  assert.ok(direct ? part < 0.01 * all : part > 0.9 * all, `${part} of ${all} bytes came by the relay's host`)
+  return rate
 }
 
 const addressOf = async (host: Host) => (await host.ok(['hostname', '-I'])).trim().split(' ')[0]!
@@ -119,55 +150,15 @@ async function served(
   await server.close()
 }
 
-/** Counts what comes to W of `host`, and gives it to nobody: no program there has to keep pace. */
-async function count(host: Host): Promise<void> {
-  const chain = `chain in { type filter hook prerouting priority -400; udp dport ${w} @th,64,8 7 counter drop; }`
-  await host.ok(['nft', '-f', '-'], { input: `table inet count { ${chain}\n }\n` })
-}
-
-async function counted(host: Host): Promise<number> {
-  return Number(/counter packets (\d+)/.exec(await host.ok(['nft', 'list', 'table', 'inet', 'count']))![1])
-}
-
-/** From W, like WireGuard; there is none. @param rate packets/s, or as fast as it goes */
-async function blast({ a, b }: World, to: { host: string; port: number }, rate = 1e9): Promise<Blast> {
-  const before = await counted(b)
-  const script = `
-import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(('', ${w})); s.connect(('${to.host}', ${to.port}))
-data = b'\x07' * ${size}; sent = 0; start = now = time.monotonic(); end = start + ${seconds}
-while now < end:
-    if sent <= (now - start) * ${rate}:
-        for _ in range(16):
-            try: s.send(data); sent += 1
-            except OSError: pass
-    now = time.monotonic()
-print(sent, now - start)`
-  const [sent, took] = (await a.ok(['python3', '-c', script])).trim().split(' ').map(Number)
-  // what waits in the process's sockets
-  await new Promise(resolve => setTimeout(resolve, 200))
-  return { sent: sent!, seconds: took!, received: (await counted(b)) - before }
-}
-
-/** The fastest that loses next to nothing, looked for downwards. */
-async function lossless(it: World, to: { host: string; port: number }): Promise<Blast> {
-  let found = await blast(it, to)
-  while (found.received < (1 - tolerable) * found.sent) {
-    // what came is about what it can; what was sent a bound
-    const next = Math.min(0.9 * (found.sent / found.seconds), 1.2 * (found.received / found.seconds))
-    found = await blast(it, to, next)
-  }
-  return found
-}
-
-async function relayed(
-  it: World,
-  way: Way,
-  work: (to: { host: string; port: number }) => Promise<void>,
-): Promise<void> {
+async function relayed(it: World, way: PacketWay, work: (to: Target) => Promise<void>): Promise<void> {
   if (way === 'direct') return await work({ host: await addressOf(it.b), port: w })
   if (way === 'router') return await routed(it, () => work({ host: it.relay.address, port: pb }))
+  if (way === 'coturn') {
+    const server = await Coturn.start(it.relay.host, it.relay.address)
+    const header = await server.channel(it.a, w, { host: await addressOf(it.b), port: w }, size)
+    await work({ ...server.endpoint, header })
+    return await server.close()
+  }
   const server = await RelayServer.start(it.relay.host, { mode: way, limit })
   await server.connect(await bound(it, server))
   await work({ host: it.relay.address, port: pb })
@@ -207,31 +198,35 @@ async function point(host: Host, endpoint: string): Promise<void> {
 }
 
 /** Another one first each time: a machine that others use, too, has tides. */
-function rotated(turn: number): Way[] {
-  return [...ways.slice(turn % ways.length), ...ways.slice(0, turn % ways.length)]
+function rotated<T>(all: readonly T[], turn: number): T[] {
+  return [...all.slice(turn % all.length), ...all.slice(0, turn % all.length)]
 }
 
-function print(title: string, found: ReadonlyMap<Way, Blast[]>): void {
+function print(title: string, found: ReadonlyMap<PacketWay, Blast[]>): void {
   console.log(`\n${title} (medians of ${turns} turns, ratios within each turn)`)
-  console.log(
-    `${''.padEnd(10)}${'sent/s'.padStart(10)}${'came/s'.padStart(10)}${'of direct'.padStart(11)}${'lost'.padStart(9)}`,
-  )
-  const rate = (all: readonly Blast[]) => all.map(it => it.received / it.seconds)
-  const base = rate(found.get('direct')!)
+  const head = ['sent/s', 'came/s', 'of direct', 'range', 'lost']
+  console.log(''.padEnd(10) + head.map((it, i) => it.padStart(widths[i]!)).join(''))
+  const base = rates(found.get('direct')!)
   for (const [way, all] of found) {
-    const ratio = median(rate(all).map((it, i) => it / base[i]!))
-    const lost = median(all.map(it => 1 - it.received / it.sent))
-    console.log(
-      way.padEnd(10) +
-        median(all.map(it => it.sent / it.seconds))
-          .toFixed(0)
-          .padStart(10) +
-        median(rate(all)).toFixed(0).padStart(10) +
-        ratio.toFixed(2).padStart(11) +
-        `${(100 * lost).toFixed(2)} %`.padStart(9),
-    )
+    const ratios = rates(all).map((it, i) => it / base[i]!)
+    const cells = [
+      median(all.map(it => it.sent / it.seconds)).toFixed(0),
+      median(rates(all)).toFixed(0),
+      median(ratios).toFixed(2),
+      range(ratios),
+      `${(100 * median(all.map(it => 1 - it.received / it.sent))).toFixed(2)} %`,
+    ]
+    console.log(way.padEnd(10) + cells.map((it, i) => it.padStart(widths[i]!)).join('') + goal(way, 'packets'))
   }
 }
+
+const widths = [10, 10, 11, 15, 9]
+
+const goal = (way: string, of: 'packets' | 'tunnel') => (goals[way] ? `   goal ≥ ${goals[way][of]}` : '')
+
+const rates = (all: readonly Blast[]) => all.map(it => it.received / it.seconds)
+
+const range = (all: readonly number[]) => `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!

@@ -183,11 +183,11 @@ async function setPeer(host: Host, key: string, allowed: string, endpoint: strin
   await host.ok(['wg', 'set', 'wg0', 'peer', key, 'allowed-ips', allowed, 'endpoint', endpoint])
 }
 
-/** Megabits per second through the tunnel, from a to b. */
-export async function throughput({ a, b }: Pick<World, 'a' | 'b'>, seconds = 2): Promise<number> {
+/** Megabits per second through the tunnel, from a to b. @param to the address of b in it */
+export async function throughput({ a, b }: Pick<World, 'a' | 'b'>, seconds = 2, to = '10.0.42.2'): Promise<number> {
   const server = b.spawn(['iperf3', '-s', '-1', '--forceflush'])
   await server.says(/Server listening/)
-  const { end } = JSON.parse(await a.ok(['iperf3', '-c', '10.0.42.2', '-t', String(seconds), '-J']))
+  const { end } = JSON.parse(await a.ok(['iperf3', '-c', to, '-t', String(seconds), '-J']))
   await server.ended
   return end.sum_received.bits_per_second / 1e6
 }
