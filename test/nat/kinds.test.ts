@@ -12,7 +12,10 @@ const node = process.execPath
 
 const [eim, adm, apdm] = ['endpoint-independent', 'address-dependent', 'address-and-port-dependent'] as const
 
-const expected: Record<Exclude<Nat, 'udp-blocked'>, Omit<Behaviour, 'udp' | 'seen' | 'steps'>> = {
+const expected: Record<
+  Exclude<Nat, 'tcp-only' | 'udp-blocked' | 'proxy-only'>,
+  Omit<Behaviour, 'udp' | 'seen' | 'steps'>
+> = {
   public: { mapping: eim, filtering: eim, portKept: true, hairpin: 'outside' },
   'port-restricted': { mapping: eim, filtering: apdm, portKept: true, hairpin: null },
   'port-restricted-open-input': { mapping: eim, filtering: apdm, portKept: true, hairpin: null },

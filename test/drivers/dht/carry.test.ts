@@ -1,8 +1,8 @@
 // Streams for carriers between two real nodes on this machine's loopback: by TCP, by a WebSocket in TLS, and through an HTTP proxy.
 
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import type { Server } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { type ByteStream, Carrier } from '../../../src/drivers/carrier/carrier.ts'
 import { selfSigned } from '../../../src/os/certificate.ts'
@@ -10,6 +10,7 @@ import { systemClock } from '../../../src/os/clock.ts'
 import { connectWebSocket, proxyFor } from '../../../src/os/websocket.ts'
 import type { Rung } from '../../../src/protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../../src/protocol/identity/key.ts'
+import { httpProxy } from '../../lab/http-proxy.ts'
 import { keyWith, type Node, until, World } from './world.ts'
 
 const world = new World(4)
@@ -24,7 +25,7 @@ const asked: string[] = []
 
 /** A port that nobody has. */
 async function freePort(): Promise<number> {
-  const probe = createTcpServer()
+  const probe = createServer()
   await new Promise<void>(resolve => probe.listen(0, host, resolve))
   const { port } = probe.address() as AddressInfo
   await new Promise(resolve => probe.close(resolve))
@@ -54,17 +55,7 @@ before(async () => {
     },
   })
   guest = await world.add({ web })
-  proxy = createServer()
-  proxy.on('connect', (request, socket) => {
-    asked.push(request.url!)
-    const [name, port] = request.url!.split(':')
-    const there = connect(Number(port), name, () => {
-      socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
-      there.pipe(socket).pipe(there)
-    })
-    for (const end of [there, socket]) end.on('error', () => {})
-    socket.on('close', () => there.destroy())
-  })
+  proxy = httpProxy(place => void asked.push(place))
   await new Promise<void>(resolve => proxy.listen(0, host, resolve))
 })
 

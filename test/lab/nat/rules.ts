@@ -11,7 +11,9 @@
  *   address-restricted          endpoint-independent       address-dependent           yes
  *   full-cone                   endpoint-independent       endpoint-independent        yes
  *   hairpin                     full-cone, and a host inside reaches another by its outside address
+ *   tcp-only                    TCP, and no UDP
  *   udp-blocked                 TCP to port 443 and nothing else
+ *   proxy-only                  nothing: what gets out does so by a proxy on the router
  *
  * Linux maps endpoint-independently as long as no two hosts inside use one port: a source that has a mapping is given it again.
  */
@@ -25,8 +27,16 @@ export const natRules = [
   'address-restricted',
   'full-cone',
   'hairpin',
+  'tcp-only',
   'udp-blocked',
+  'proxy-only',
 ] as const
+/** Of these, the ones that let no UDP out, and what they do let out. */
+export const withoutUdp: Readonly<Partial<Record<NatRule, string>>> = {
+  'tcp-only': 'iifname "lan" meta l4proto tcp accept',
+  'udp-blocked': 'iifname "lan" tcp dport 443 accept',
+  'proxy-only': '',
+}
 export type NatRule = (typeof natRules)[number]
 
 /** Addresses of the router that some kinds have to name. */
@@ -68,12 +78,14 @@ const bodies: Record<NatRule, (sides: Sides) => string[]> = {
     pre(`ip daddr ${wan} meta l4proto udp dnat to udp dport map @fc`),
     post(masquerade, `ip saddr ${lan} oifname "lan" ct status dnat snat to ${wan}`),
   ],
+  'tcp-only': () => [post(masquerade)],
   'udp-blocked': () => [post(masquerade)],
+  'proxy-only': () => [post(masquerade)],
 }
 
 /** The whole rule set of a router; given again, it replaces the one before, with what that had learnt. */
 export function routerRules(rule: NatRule, sides: Sides): string {
-  const inside = rule === 'udp-blocked' ? 'iifname "lan" tcp dport 443 accept' : 'iifname "lan" accept'
+  const inside = withoutUdp[rule] ?? 'iifname "lan" accept'
   // A router that accepts what comes to itself cannot be punched: the packet of the other side, if it comes first, is taken for
   // the router's own, and ours then needs another port. Real ones drop.
   const policy = rule === 'port-restricted-open-input' ? 'accept' : 'drop'
