@@ -155,33 +155,39 @@ export class Ladder {
     const { key, endpoint } = climb
     climb.underWay = true
     const tried = new Map<Rung['name'], string>()
-    const over = new AbortController()
-    const stop = () => over.abort(this.#over.signal.reason)
-    this.#over.signal.addEventListener('abort', stop)
-    const limit = clock.at(clock.now() + attemptTime, () => over.abort(new Error('no answer')))
+    // one for each attempt: TCP holds on to its signal after it is through
+    const attempts = new Set<AbortController>()
+    const end = (why: string) => {
+      for (const other of attempts) other.abort(new Error(why))
+    }
     const attempt = async ({ name, after }: Rung) => {
-      await this.#wait(after - headStart, over.signal)
+      const own = new AbortController()
+      attempts.add(own)
+      await this.#wait(after - headStart, own.signal)
       tried.set(name, 'under way')
       try {
-        const stream = await this.#parts.open(key, endpoint, name, over.signal)
+        const stream = await this.#parts.open(key, endpoint, name, own.signal)
+        attempts.delete(own)
         if (!stream) tried.delete(name)
         if (!stream) throw new Error('not here')
-        if (over.signal.aborted || this.#stopped) {
-          stream.abort()
-          throw new Error('another was first')
-        }
-        return { name, stream }
+        // two may get through at the same moment
+        if (!own.signal.aborted && climb.underWay) return { name, stream }
+        stream.abort()
+        throw new Error('another was first')
       } catch (error) {
         if (tried.has(name)) tried.set(name, (error as Error).message)
         throw error
       }
     }
+    const stop = () => end('stopped')
+    this.#over.signal.addEventListener('abort', stop)
+    const limit = clock.at(clock.now() + attemptTime, () => end('no answer'))
     try {
       const { name, stream } = await Promise.any(rungs.map(attempt))
-      tried.set(name, 'through')
-      over.abort(new Error('another was first'))
-      climb.pause = climbAgain.first
       climb.underWay = false
+      climb.pause = climbAgain.first
+      tried.set(name, 'through')
+      end('another was first')
       carriers.open(key, endpoint, name, stream)
       this.#askUdpLater()
     } catch {

@@ -40,6 +40,8 @@ function node(works: Way[] = []) {
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       }
       const [own, theirs] = streamPair(simulation)
+      // as TCP of libp2p does
+      signal.addEventListener('abort', () => own.abort())
       ends.push(own, theirs)
       return own
     },

@@ -77,7 +77,7 @@ test('UDP is let out in the middle of things, and shut in again', options, async
 
   await a.home.become('port-restricted')
   const direct = [bin, 'explain', 'a.test']
-  await b.host.until(direct, ({ out }) => /^a\.test: direct /.test(out), { timeout: patience })
+  await b.host.until(direct, ({ out }) => /^a\.test: direct,/.test(out), { timeout: patience })
   const ended = ['grep', '-c', 'a carrier has ended', '/var/log/wirehub/test.log']
   await a.host.until(ended, ({ out }) => Number(out) === before, { timeout: patience })
   await reaches(a, b)
