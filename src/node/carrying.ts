@@ -4,6 +4,7 @@ import type { Address, Endpoint } from '../base/ip.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import { Carriers, type CarriersParts } from './carriers.ts'
 import { Ladder, type LadderParts } from './ladder.ts'
+import type { Place } from './offers.ts'
 
 export type CarryingParts = Omit<CarriersParts, 'changed'> &
   Omit<LadderParts, 'carriers'> & {
@@ -45,15 +46,19 @@ export class Carrying {
     return carried
   }
 
+  /** A node is about to be asked: where UDP is known to get nowhere, it is not waited for. */
+  prepare(place: Place): void {
+    const { isOpen, isNear } = this.#parts
+    if (!isNear(place.endpoint.host) && isOpen(place.key)) this.#ladder.need(place)
+  }
+
   /** A question that was asked at that time was not answered. */
   silent(key: PublicKey, endpoint: Endpoint, askedAt: number): void {
-    const { places, isOpen } = this.#parts
+    const { places } = this.#parts
     const place = { key, endpoint }
-    if (places().some(known => known.key === key && known.endpoint.host === endpoint.host)) {
-      this.#ladder.silent(place, askedAt)
-    } else if (isOpen(key)) {
-      this.#ladder.need(place)
-    }
+    const isKnown = places().some(known => known.key === key && known.endpoint.host === endpoint.host)
+    if (isKnown) this.#ladder.silent(place, askedAt)
+    else this.prepare(place)
   }
 
   /** For people: what each node was tried by, and what came of it. */

@@ -191,7 +191,10 @@ export class Discovery {
         ...{ clock, random: os.random, log, channel, answered, called: parts.called },
         ...{ park: parts.park, hold: parts.hold, shake: parts.shake, offer: key => this.#traversal.offer(key) },
         told: (...it) => this.#traversal.told(...it),
-        ...{ prepare: (...it) => this.#traversal.prepare(...it), leave: key => this.#traversal.leave(key) },
+        ...{
+          prepare: (...it) => this.#carrying.prepare(this.#traversal.prepare(...it)),
+          leave: key => this.#traversal.leave(key),
+        },
         use: async (key, endpoint, because) => {
           await parts.use(key, endpoint, because)
           this.#parking.pointed(key, endpoint)

@@ -87,14 +87,15 @@ export class Relays {
     return [...this.#named.keys()].some(key => this.#placesOf(key).some(place => place.relay === relay))
   }
 
-  /** A PING to a member is about to leave for there. */
-  prepare(key: PublicKey, endpoint: Endpoint): void {
+  /** A PING to a member is about to leave for there. @returns the relay that it goes through, if it does */
+  prepare(key: PublicKey, endpoint: Endpoint): { readonly key: PublicKey; readonly endpoint: Endpoint } | null {
     const place = this.#placeAt(key, endpoint)
-    if (!place || this.#stopped) return
+    if (!place || this.#stopped) return null
     const name = nameOf(place)
     const way = this.#ways.get(name) ?? this.#begin(name, place)
     way.wantedAt = this.#parts.clock.now()
     this.#visit(place)
+    return { key: place.relay, endpoint: place.at }
   }
 
   /** Homes to name in an OFFER to a member: first those where it can reach us by a port of ours. */

@@ -166,9 +166,9 @@ export class Traversal {
     this.#relays.learnt(key, 'record', homes)
   }
 
-  /** A PING to a member is about to leave for there. */
-  prepare(key: PublicKey, endpoint: Endpoint): void {
-    this.#relays.prepare(key, endpoint)
+  /** A PING to a member is about to leave for there. @returns the node that must be reached for that */
+  prepare(key: PublicKey, endpoint: Endpoint): Place {
+    return this.#relays.prepare(key, endpoint) ?? { key, endpoint }
   }
 
   /** The path to a member is direct, for both. */

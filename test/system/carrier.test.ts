@@ -97,7 +97,7 @@ test('a member that can be reached needs no relay: a carrier leads to itself', o
   for (const member of pair.members) await up(member)
   await reaches(a, b)
   const explained = [bin, 'explain', 'b.test', '--json']
-  const direct = (out: string) => out.includes(`"${b.home.address}:`) && /"state": "direct"/.test(out)
+  const direct = (out: string) => out.includes(`"${b.home.address}:`) && /"path": "direct"/.test(out)
   await a.host.until(explained, ({ out }) => direct(out), { timeout: patience })
   await a.host.until(['wg', 'show', 'wh-test', 'endpoints'], ({ out }) => out.includes('127.0.0.2:'), {
     timeout: patience,
