@@ -3,6 +3,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
 
 const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  carrier: () => import('./carrier.ts'),
   contact: () => import('./contact.ts'),
   control: () => import('./control.ts'),
   dht: () => import('./dht.ts'),

@@ -213,7 +213,8 @@ export class Pair {
       const seen = await wayOf(this)
       return { ready, reply, settled: null, lost: 0, sent: 0, first: seen.way, ...seen }
     }
-    const { at, ...rest } = await settles(this, this.spec.path === 'relayed' ? 'relayed' : 'direct', patience)
+    const { path } = this.spec
+    const { at, ...rest } = await settles(this, path === 'none' ? 'direct' : path, patience)
     return { ready, reply, settled: at === null ? null : at - startedAt, ...rest }
   }
 

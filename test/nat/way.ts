@@ -8,9 +8,9 @@ export const device = 'wh-test'
 
 /**
  * `direct`: each sends to the other's home, and to no third party; `relayed`: both to one and the same server, at ports of their own;
- * `mixed`: neither, for the moment.
+ * `carried`: one of them, at least, into a carrier, for it has no UDP; `mixed`: none of these, for the moment.
  */
-export type Way = 'direct' | 'relayed' | 'mixed'
+export type Way = 'direct' | 'relayed' | 'carried' | 'mixed'
 
 export type Seen = {
   readonly way: Way
@@ -31,7 +31,9 @@ export async function wayOf({ members: [first, second], spec, relays }: Pair): P
   const direct = isOf(second, to) && isOf(first, from)
   // a public member may be a relay, too, and is none for itself
   const relayed = to === from && relays.includes(to)
-  return { way: direct ? 'direct' : relayed ? 'relayed' : 'mixed', endpoints }
+  // the loopback sockets of carriers
+  const carried = [to, from].includes('127.0.0.2')
+  return { way: direct ? 'direct' : relayed ? 'relayed' : carried ? 'carried' : 'mixed', endpoints }
 }
 
 export type Settled = Seen & {

@@ -3,10 +3,12 @@
  * queue of seconds, in which each packet's own retransmission waits behind the first one. So the other end says how much has come, and what
  * would wait longer than `delay` is dropped here: then the connections inside see loss, as on any full link, and slow down.
  *
- *     answer comes soon  ──▶ limit + what came        where the limit was in the way; after the first late one, a few datagrams a round trip
- *     answer comes late  ──▶ limit × 0.7, once a round trip
+ *     answer comes soon                    ──▶ limit + what came     where the limit was in the way; after the first shrinking, a few
+ *                                                                    datagrams a round trip
+ *     no answer came soon for a while      ──▶ limit × 0.7
  *
- * The measure is the time that bytes take there and back beyond the least that was seen lately (as in LEDBAT, RFC 6817).
+ * The measure is the time that bytes take there and back beyond the least that was seen lately (as in LEDBAT, RFC 6817); and it is the best
+ * time of a while that counts (as in CoDel, RFC 8289 §3): a queue that stands is one that never empties, and a busy machine is none.
  */
 
 import { second, type Time } from '../../base/time.ts'
@@ -18,6 +20,8 @@ const [least, first, most] = [16 * 1024, 64 * 1024, 4 * 1024 * 1024]
 const decrease = 0.7
 /** Bytes a round trip, once it is known where the end is. */
 const increase = 8 * 1_400
+/** So long no answer must have come soon, ms, or a round trip, if that is longer. */
+const interval = 100
 /** Half of how long the shortest round trip counts: routes change. */
 const memory = 10 * second
 /** Bytes are under way, and none of them has come for so long, ms: the stream is dead. TCP itself would try for minutes. */
@@ -34,7 +38,10 @@ export class Window {
   /** Of the time before. */
   #shortestBefore = Number.POSITIVE_INFINITY
   #memoryAt: Time = Number.NEGATIVE_INFINITY
-  #decreasedAt: Time = Number.NEGATIVE_INFINITY
+  #hasShrunk = false
+  /** The best time of the interval that began then. */
+  #best = Number.POSITIVE_INFINITY
+  #intervalAt: Time = Number.NEGATIVE_INFINITY
   #heardAt: Time = Number.NEGATIVE_INFINITY
   /** Something had no room since the last answer. */
   #full = false
@@ -78,15 +85,21 @@ export class Window {
       this.#memoryAt = now
     }
     this.#shortest = Math.min(this.#shortest, time)
-    const waited = time - Math.min(this.#shortest, this.#shortestBefore)
-    if (waited > delay) {
-      if (now - this.#decreasedAt < time) return
-      this.#decreasedAt = now
+    const base = Math.min(this.#shortest, this.#shortestBefore)
+    this.#judge(time, base, now)
+    if (time - base > delay || !this.#full) return
+    this.limit = Math.min(most, this.limit + (this.#hasShrunk ? (increase * bytes) / this.limit : bytes))
+    this.#full = false
+  }
+
+  #judge(time: Time, base: Time, now: Time): void {
+    this.#best = Math.min(this.#best, time)
+    if (now - this.#intervalAt < Math.max(interval, base)) return
+    if (this.#best - base > delay) {
       this.limit = Math.max(least, Math.floor(this.limit * decrease))
-    } else if (this.#full) {
-      const slow = this.#decreasedAt !== Number.NEGATIVE_INFINITY
-      this.limit = Math.min(most, this.limit + (slow ? (increase * bytes) / this.limit : bytes))
-      this.#full = false
+      this.#hasShrunk = true
     }
+    this.#best = Number.POSITIVE_INFINITY
+    this.#intervalAt = now
   }
 }

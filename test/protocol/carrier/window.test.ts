@@ -5,16 +5,21 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { stalledAfter, Window } from '../../../src/protocol/carrier/window.ts'
 
-type Path = { readonly delay: number; readonly bytesPerMs: number }
+type Path = {
+  readonly delay: number
+  readonly bytesPerMs: number
+  /** How much later than that the n-th answer comes. */
+  readonly late?: (n: number) => number
+}
 
 /** Offers a datagram each `every` ms for a while. @returns of the second half: bytes a ms that came, and how long the slowest one took */
-function run({ delay, bytesPerMs }: Path, every: number, time: number) {
+function run({ delay, bytesPerMs, late = () => 0 }: Path, every: number, time: number) {
   const window = new Window()
   const size = 1_400
   const arrivals: { at: number; sentAt: number }[] = []
   let freeAt = 0
   let total = 0
-  let [came, slowest, dropped] = [0, 0, 0]
+  let [came, slowest, dropped, n] = [0, 0, 0, 0]
   for (let now = 0, offerAt = 0; now < time; now += 0.25) {
     while (arrivals[0] && arrivals[0].at + delay <= now) {
       const { at, sentAt } = arrivals.shift()!
@@ -30,7 +35,9 @@ function run({ delay, bytesPerMs }: Path, every: number, time: number) {
         continue
       }
       freeAt = Math.max(freeAt, now) + size / bytesPerMs
-      arrivals.push({ at: freeAt + delay, sentAt: now })
+      // in order, so one that is late holds up those behind it
+      const at = freeAt + delay + late(n++)
+      arrivals.push({ at: Math.max(at, arrivals.at(-1)?.at ?? 0), sentAt: now })
     }
   }
   return { rate: came / (time / 2), slowest, dropped, limit: window.limit }
@@ -49,6 +56,13 @@ for (const path of [
     assert.ok(dropped > 0)
   })
 }
+
+test('a machine that is busy for moments is no queue that stands', () => {
+  const path = { delay: 10, bytesPerMs: 5_000, late: (n: number) => (n % 40 === 0 ? 90 : 0) }
+  const { rate } = run(path, 0.1, 20_000)
+  // each 40th holds up the rest for 90 ms, in which 16 kB could pass; what can be had is about 40 datagrams each 100 ms
+  assert.ok(rate >= 400, `rate ${rate}`)
+})
 
 test('less than the path carries: nothing is dropped', () => {
   assert.equal(run({ delay: 40, bytesPerMs: 1_250 }, 2, 10_000).dropped, 0)
