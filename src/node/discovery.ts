@@ -147,7 +147,7 @@ export class Discovery {
       record: key => this.#records.get(key)?.record ?? null,
       spoken: () => [...this.#boots.endpoints().map(({ endpoint }) => endpoint.host), ...this.#contacts.spoken()],
       lifetimes: this.#memory.lifetimes,
-      overTcp: () => (this.#dht.status().overTcp ?? 0) > 0,
+      overTcp: () => (this.#dht.status().overTcp ?? 0) > 0 || this.carriers.isGuest,
       changed: () => {
         this.#publication.soon()
         this.#memory.saveSoon()

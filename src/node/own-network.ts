@@ -5,7 +5,7 @@
 
 import { type Address, type Endpoint, familyOf } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
-import type { Channel } from '../drivers/control/channel.ts'
+import type { Channel, Way } from '../drivers/control/channel.ts'
 import type { ControlPort } from '../drivers/control/port.ts'
 import type { PortMapper } from '../drivers/portmap/mapper.ts'
 import type { SendElsewhere } from '../drivers/relay/relay.ts'
@@ -90,8 +90,15 @@ export class OwnNetwork {
       home: () => reflectors().find(({ endpoint }) => familyOf(endpoint.host) === 4) ?? null,
       address: () => this.#outside()?.host ?? null,
     })
+    // a carrier says nothing of NATs
+    const via: Way = { send: (...it) => port()?.send(...it) }
     this.#netcheck = new Netcheck({
-      ...{ clock, log, channel, random: os.random, port, reflectors, changed },
+      ...{ clock, log, random: os.random, port, reflectors, changed },
+      channel: {
+        ping: (key, endpoint, how) => channel.ping(key, endpoint, { via, ...how }),
+        home: (key, endpoint, token, how) => channel.home(key, endpoint, token, { via, ...how }),
+        receive: channel.receive,
+      },
       around: () => self.surroundings(),
       record: parts.record,
       spoken: parts.spoken,
