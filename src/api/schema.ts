@@ -4,24 +4,15 @@
  */
 
 import * as z from 'zod'
-
-const key = z.string().length(43).describe('public key, base64url without padding')
-const endpoint = z.string().describe('address:port')
-const wallTime = z.number().describe('milliseconds since 1970 UTC')
+import { Carriers, Guests, Way } from './carriers.ts'
+import { FamilyState } from './families.ts'
+import { endpoint, Filtering, key, Nat, Peer, wallTime } from './values.ts'
 
 export const PathState = z
   .enum(['self', 'direct', 'relayed', 'idle', 'silent', 'never seen', 'invited'])
   .describe(
     'direct, relayed: a session is alive, and leads to the member itself, or through a relay; idle: resting, a place is known and nobody uses it, the first packet wakes it; silent: there was a session, and nothing answers now; never seen: none since the interface exists, and nothing has answered; invited: an alias line, not a member yet',
   )
-
-const Nat = z
-  .enum(['unknown', 'none', 'endpoint-independent', 'endpoint-dependent'])
-  .describe('how the NAT before the node maps ports (RFC 4787 §4.1)')
-
-const Filtering = z
-  .enum(['unknown', 'none', 'endpoint-independent', 'address-dependent', 'address-and-port-dependent'])
-  .describe('whom the NAT, or a firewall, lets in (RFC 4787 §5)')
 
 export const MemberStatus = z.object({
   hostname: z.string().optional(),
@@ -31,6 +22,7 @@ export const MemberStatus = z.object({
   ipv4: z.string().optional(),
   ipv6: z.string(),
   endpoint: z.string().optional().describe('host:port that WireGuard sends to now'),
+  by: Way,
   latestHandshake: wallTime.optional(),
   received: z.number().describe('bytes'),
   sent: z.number().describe('bytes'),
@@ -85,11 +77,10 @@ export const Status = z.object({
   endpoints: z
     .array(z.object({ kind: z.enum(['fixed', 'host', 'mapped', 'reflexive']), endpoint }))
     .describe('where this node can be reached, as its record says'),
+  carriers: Carriers,
   members: z.array(MemberStatus),
   warnings: z.array(z.string()),
 })
-
-const Peer = { key, hostname: z.string().optional().describe('absent where the key is in no file') }
 
 export const Step = z.object({
   via: z.enum(['control', 'directory']).describe('a control packet, or the walk of the DHT'),
@@ -164,42 +155,6 @@ export const Inspected = z.object({
   refused: z.record(z.string(), z.number()).describe('records that were refused, by reason'),
 })
 
-const Mapping = z
-  .enum([
-    'unknown',
-    'none',
-    'endpoint-independent',
-    'endpoint-dependent',
-    'address-dependent',
-    'address-and-port-dependent',
-  ])
-  .describe('RFC 4787 §4.1; endpoint-dependent: one of the two kinds below it, and nobody could tell which')
-
-export const FamilyState = z.object({
-  family: z.literal([4, 6]),
-  udp: z
-    .enum(['works', 'no answer', 'blocked', 'nobody to ask', 'no address'])
-    .describe('no answer: of those who were asked; blocked: one of them can be reached by TCP'),
-  asked: z.number().describe('reflectors: nodes that were asked where they see this one'),
-  reflections: z
-    .array(z.object({ key, to: endpoint, observed: endpoint, rtt: z.number().describe('milliseconds') }))
-    .describe('which endpoint was asked, and where it saw this node'),
-  mapping: Mapping,
-  filter: z.object({
-    filtering: Filtering,
-    certain: z.boolean().describe('no: the stricter one of two kinds, which nobody could tell apart'),
-  }),
-  keepsPort: z.boolean().nullable().describe('the port outside is the one inside; null: no NAT, or not known'),
-  step: z
-    .object({
-      kind: z.enum(['unknown', 'preserving', 'constant', 'regular', 'random']),
-      step: z.number().optional(),
-      last: z.number().optional(),
-    })
-    .describe('how the NAT chooses the port outside of a new mapping'),
-  mtu: z.number().nullable().describe('the longest UDP payload that arrived, bytes, of at most 1400'),
-})
-
 const Relaying = z
   .object({
     on: z.boolean(),
@@ -236,11 +191,22 @@ export const Relayed = z.object({
     .record(z.string(), z.number())
     .describe('packets, by reason; what the kernel drops over its limit is not counted'),
   through: z
-    .array(z.object({ ...Peer, relay: z.object(Peer), endpoint: endpoint.describe('the port of the member there') }))
+    .array(
+      z.object({
+        ...Peer,
+        relay: z.object(Peer),
+        endpoint: endpoint.describe('the port of the member there'),
+        by: Way,
+      }),
+    )
     .describe('members that this node reaches through others'),
   ports: z
     .array(z.object({ ...Peer, endpoint }))
     .describe('ports of this node at others: there, members reach it through them'),
+  carriers: Carriers.extend({
+    guests: Guests,
+    dropped: z.record(z.string(), z.number()).describe('datagrams of guests and their carriers, by reason'),
+  }),
 })
 
 export const Netchecked = z.object({
@@ -265,6 +231,7 @@ export const Netchecked = z.object({
     })
     .nullable(),
   relaying: Relaying,
+  carriers: Carriers,
   clockAhead: z.number().nullable().describe('clocks of others less ours, milliseconds; null: nobody answered'),
   meaning: z.array(z.string()).describe('what it means for connections, a sentence each'),
 })
@@ -273,6 +240,7 @@ export const Explained = z.object({
   ...Peer,
   path: z.enum(['idle', 'hunting', 'direct']).describe('direct: there is a path'),
   relayed: z.boolean().optional().describe('the path leads through a relay; a direct one is still looked for'),
+  by: Way,
   reachable: z.boolean().describe('there is a path, or one that rests'),
   verdict: z.string().describe('one line'),
   facts: z.array(z.string()).describe('what is known of both sides'),

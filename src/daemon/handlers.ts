@@ -2,7 +2,7 @@
 
 import type { AnswerOf } from '../api/schema.ts'
 import { Failure } from '../base/failure.ts'
-import { familyOf, formatEndpoint } from '../base/ip.ts'
+import { type Endpoint, familyOf, formatEndpoint } from '../base/ip.ts'
 import { second } from '../base/time.ts'
 import type { WireguardDriver } from '../drivers/wireguard/driver.ts'
 import { formatStep, isAlive } from '../drivers/wireguard/plan.ts'
@@ -14,6 +14,7 @@ import { workbitOf } from '../protocol/identity/workbit.ts'
 import { findMember } from '../protocol/network/members.ts'
 import { nearest } from '../protocol/network/problem.ts'
 import type { Member } from '../protocol/network/types.ts'
+import { allCarriersOf, carriersOf } from './answers/carriers.ts'
 import { explained, inspectedPath, netchecked } from './answers/paths.ts'
 import { formatKind, formatRecord, rounded } from './answers/record.ts'
 import { relayed, relayingOf } from './answers/relay.ts'
@@ -75,9 +76,16 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
         ...hostnameOf(desired.members, key),
         ...(endpoint && { endpoint: formatEndpoint(endpoint) }),
       })),
-      members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key)),
+      carriers: carriersOf(inquiry.carriers(), named(desired.members)),
+      members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key), wayOf),
       warnings: [...prepared.notes, ...snapshot.warnings],
     }
+  }
+
+  /** By what carrier datagrams get there; nothing to say where they go by UDP. */
+  const wayOf = ({ host }: Endpoint) => {
+    const way = discovery.carriers.wayTo(host)
+    return way ? { by: way } : {}
   }
 
   /** What this node relays, and whether it does. */
@@ -199,26 +207,30 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
     },
 
     async netcheck() {
-      const { self } = (await node.snapshot()).desired
+      const { self, members } = (await node.snapshot()).desired
       const mapping = { allowed: options.portmap ?? true, fixed: self?.endpoint !== undefined }
       const report = await inquiry.netcheck()
-      return netchecked(report, mapping, (await carried()).relaying)
+      const { relaying } = await carried()
+      return netchecked(report, mapping, relaying, carriersOf(inquiry.carriers(), named(members)))
     },
 
     async relay() {
       const { desired } = await node.snapshot()
-      const named = (key: PublicKey) => ({ key, ...hostnameOf(desired.members, key) })
+      const called = named(desired.members)
       return relayed({
         ...(await carried()),
         hostnameOf: key => hostnameOf(desired.members, key),
         through: desired.members.flatMap(({ key }) => {
           const found = inquiry.relayOf(key)
-          return found ? [{ ...named(key), relay: named(found.relay), endpoint: formatEndpoint(found.endpoint) }] : []
+          if (!found) return []
+          const { relay, endpoint } = found
+          return [{ ...called(key), relay: called(relay), endpoint: formatEndpoint(endpoint), ...wayOf(endpoint) }]
         }),
         ports: discovery.status().homes.flatMap(({ key, endpoint, relay }) => {
           if (!endpoint || relay === undefined) return []
-          return [{ ...named(key), endpoint: formatEndpoint({ host: endpoint.host, port: relay }) }]
+          return [{ ...called(key), endpoint: formatEndpoint({ host: endpoint.host, port: relay }) }]
         }),
+        carriers: allCarriersOf(inquiry.carriers(), called, key => desired.members.some(member => member.key === key)),
       })
     },
 
@@ -239,7 +251,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
         ...(handshake === undefined ? {} : { latestHandshake: handshake }),
       })
       if (!subject) throw new Failure(`${name} has no path: this node is a helper, without tunnels`)
-      return explained(key, hostname, subject)
+      return { ...explained(key, hostname, subject), ...(subject.view.endpoint && wayOf(subject.view.endpoint)) }
     },
 
     async inspect() {
@@ -291,6 +303,8 @@ function hostnameOf(members: readonly Member[], key: PublicKey): { hostname?: st
   const hostname = members.find(member => member.key === key)?.hostname
   return hostname === undefined ? {} : { hostname }
 }
+
+const named = (members: readonly Member[]) => (key: PublicKey) => ({ key, ...hostnameOf(members, key) })
 
 /** The member whose first label it is, or whose name is near. */
 function meantBy(name: string, members: readonly Member[]): string | null {

@@ -12,7 +12,7 @@
 import { type Address, type Endpoint, formatEndpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { minute, second } from '../base/time.ts'
-import { type ByteStream, Carrier } from '../drivers/carrier/carrier.ts'
+import { type ByteStream, Carrier, type CarrierCounters } from '../drivers/carrier/carrier.ts'
 import { Loopback } from '../drivers/carrier/loopback.ts'
 import type { Clock } from '../os/clock.ts'
 import type { Udp } from '../os/udp.ts'
@@ -43,10 +43,14 @@ type Line = { readonly key: PublicKey; readonly carrier: Carrier }
 /** A carrier that this node opened. */
 type Own = Line & { readonly rung: Rung['name']; readonly endpoint: Endpoint }
 
-/** For `wh show` and `wh relay`. */
+/** For people. */
 export type CarriersReport = {
-  readonly own: readonly { readonly key: PublicKey; readonly endpoint: Endpoint; readonly by: Rung['name'] }[]
-  readonly guests: readonly { readonly key: PublicKey; readonly sent: number; readonly received: number }[]
+  readonly own: readonly ({
+    readonly key: PublicKey
+    readonly endpoint: Endpoint
+    readonly rung: Rung['name']
+  } & Readonly<CarrierCounters>)[]
+  readonly guests: readonly ({ readonly key: PublicKey } & Readonly<CarrierCounters>)[]
   readonly dropped: Readonly<Record<string, number>>
 }
 
@@ -166,7 +170,9 @@ export class Carriers {
 
   report(): CarriersReport {
     return {
-      own: [...this.#own.values()].map(({ key, endpoint, rung }) => ({ key, endpoint, by: rung })),
+      own: [...this.#own.values()].map(({ key, endpoint, rung, carrier: { counters } }) => {
+        return { key, endpoint, rung, ...counters }
+      }),
       guests: [...this.#guests.values()].map(({ key, carrier: { counters } }) => ({ key, ...counters })),
       dropped: { ...this.#dropped },
     }

@@ -2,7 +2,7 @@
 
 import type { Address, Endpoint } from '../base/ip.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
-import { Carriers, type CarriersParts } from './carriers.ts'
+import { Carriers, type CarriersParts, type CarriersReport } from './carriers.ts'
 import { Ladder, type LadderParts } from './ladder.ts'
 import type { Place } from './offers.ts'
 
@@ -15,6 +15,9 @@ export type CarryingParts = Omit<CarriersParts, 'changed'> &
     /** What leads to nodes is something else now. */
     readonly changed: (why: string) => void
   }
+
+/** For people: the carriers that there are, and what was tried where UDP got no answer. */
+export type CarryingReport = CarriersReport & { readonly tried: ReturnType<Ladder['tried']> }
 
 export class Carrying {
   readonly carriers: Carriers
@@ -61,8 +64,7 @@ export class Carrying {
     else this.prepare(place)
   }
 
-  /** For people: what each node was tried by, and what came of it. */
-  report() {
+  report(): CarryingReport {
     return { ...this.carriers.report(), tried: this.#ladder.tried() }
   }
 

@@ -239,7 +239,7 @@ export class Discovery {
       remapped: () => this.#moved('the NAT has another mapping for this node'),
     })
     this.inquiry = new Inquiry({
-      ...{ channel, records: this.#records, guests: this.#archive.guests },
+      ...{ channel, carrying: this.#carrying, records: this.#records, guests: this.#archive.guests },
       ...{ walk: this.#walk, boots: this.#boots, contacts: this.#contacts, memory: this.#memory },
       ...{ clock, self: this.#self, ownNetwork: this.#ownNetwork, traversal: this.#traversal },
     })

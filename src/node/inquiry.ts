@@ -13,6 +13,7 @@ import type { Asked, Heard } from '../protocol/path/life.ts'
 import { isPrivate } from '../protocol/path/own-endpoints.ts'
 import type { PathView } from '../protocol/path/view.ts'
 import type { Boots } from './boots.ts'
+import type { Carrying, CarryingReport } from './carrying.ts'
 import type { Contacts } from './contacts.ts'
 import type { Memory } from './memory.ts'
 import type { Place } from './offers.ts'
@@ -25,6 +26,7 @@ import type { Step, Walk } from './walk.ts'
 
 export type InquiryParts = {
   readonly channel: Pick<Channel, 'ping' | 'publicKey' | 'handlers'>
+  readonly carrying: Pick<Carrying, 'report'>
   readonly records: Records
   readonly guests: Records
   readonly walk: Walk
@@ -140,6 +142,11 @@ export class Inquiry {
     return this.#parts.ownNetwork.carried()
   }
 
+  /** Carriers, where UDP does not get out; here, or at those who have come to this node. */
+  carriers(): CarryingReport {
+    return this.#parts.carrying.report()
+  }
+
   /** Can others begin to talk to this node, and why? */
   reachable(): { readonly server: boolean; readonly reason: string } {
     return this.#parts.ownNetwork.reachable()
@@ -160,11 +167,16 @@ export class Inquiry {
     const said = ownNetwork.content()
     const call = traversal.called(key)
     const relay = this.relayOf(key)?.relay
+    const { own: servers, tried } = this.carriers()
     return {
       ...{ name: peer, view, now: clock.now(), wall: clock.wall(), guessing: traversal.birthday(key) ?? null },
       ...{ asked, heard: this.#heard.get(key) ?? null },
       ...(latestHandshake === undefined ? {} : { latestHandshake }),
       ...(relay && { relay: called(relay) }),
+      carried: {
+        by: servers.map(server => ({ ...server, name: called(server.key) })),
+        tried: tried.map(climb => ({ ...climb, name: called(climb.key) })),
+      },
       ours: {
         ...{ name: own, around: self.surroundings(), clockAhead: self.clockBehind() },
         ...{ nat: said.nat, filtering: said.filtering ?? 'unknown' },

@@ -22,6 +22,7 @@ import {
   type Rung,
   rungs,
 } from '../protocol/carrier/rungs.ts'
+import { notFirst, type Tried, through, underWay } from '../protocol/carrier/words.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Carriers } from './carriers.ts'
 import type { Place } from './offers.ts'
@@ -46,9 +47,6 @@ export type LadderParts = {
   readonly places: () => readonly Place[]
 }
 
-/** What became of a rung the last time. */
-export type Tried = { readonly rung: Rung['name']; readonly result: string }
-
 type Climb = {
   readonly key: PublicKey
   readonly endpoint: Endpoint
@@ -56,7 +54,10 @@ type Climb = {
   /** Not before. */
   againAt: Time
   underWay: boolean
-  tried: readonly Tried[]
+  /** When it was last begun. */
+  begunAt: Time
+  /** What became of each rung then. */
+  results: readonly Tried[]
 }
 
 export class Ladder {
@@ -121,9 +122,11 @@ export class Ladder {
     this.#again(climb)
   }
 
-  /** What was tried to reach nodes, and what came of it. */
-  tried(): readonly (Place & { readonly tried: readonly Tried[] })[] {
-    return [...this.#climbs.values()].map(({ key, endpoint, tried }) => ({ key, endpoint, tried }))
+  /** What was tried to reach nodes, and what came of it; nothing where UDP has been answered since. */
+  tried(): readonly (Place & { readonly results: readonly Tried[] })[] {
+    return [...this.#climbs.values()]
+      .filter(({ begunAt }) => begunAt > this.#answeredAt)
+      .map(({ key, endpoint, results }) => ({ key, endpoint, results }))
   }
 
   stop(): void {
@@ -142,7 +145,7 @@ export class Ladder {
     const { clock, carriers } = this.#parts
     const climb = this.#climbs.get(endpoint.host) ?? {
       ...{ key, endpoint, pause: climbAgain.first },
-      ...{ againAt: Number.NEGATIVE_INFINITY, underWay: false, tried: [] },
+      ...{ againAt: Number.NEGATIVE_INFINITY, underWay: false, begunAt: clock.now(), results: [] },
     }
     if (this.#stopped || climb.underWay || climb.againAt > clock.now() || carriers.leadsTo(endpoint.host)) return
     if (carriers.report().own.length >= carriersMost) return
@@ -154,6 +157,7 @@ export class Ladder {
     const { clock, carriers, log } = this.#parts
     const { key, endpoint } = climb
     climb.underWay = true
+    climb.begunAt = clock.now()
     const tried = new Map<Rung['name'], string>()
     // one for each attempt: TCP holds on to its signal after it is through
     const attempts = new Set<AbortController>()
@@ -164,18 +168,20 @@ export class Ladder {
       const own = new AbortController()
       attempts.add(own)
       await this.#wait(after - headStart, own.signal)
-      tried.set(name, 'under way')
+      tried.set(name, underWay)
       try {
         const stream = await this.#parts.open(key, endpoint, name, own.signal)
         attempts.delete(own)
         if (!stream) tried.delete(name)
         if (!stream) throw new Error('not here')
         // two may get through at the same moment
-        if (!own.signal.aborted && climb.underWay) return { name, stream }
+        if (climb.underWay && !this.#stopped) return { name, stream }
         stream.abort()
-        throw new Error('another was first')
+        throw new Error(notFirst)
       } catch (error) {
-        if (tried.has(name)) tried.set(name, (error as Error).message)
+        // whoever is called off throws what he likes
+        const why = own.signal.aborted ? (own.signal.reason as Error) : (error as Error)
+        if (tried.has(name)) tried.set(name, why.message)
         throw error
       }
     }
@@ -186,8 +192,8 @@ export class Ladder {
       const { name, stream } = await Promise.any(rungs.map(attempt))
       climb.underWay = false
       climb.pause = climbAgain.first
-      tried.set(name, 'through')
-      end('another was first')
+      tried.set(name, through)
+      end(notFirst)
       carriers.open(key, endpoint, name, stream)
       this.#askUdpLater()
     } catch {
@@ -197,7 +203,7 @@ export class Ladder {
     } finally {
       limit.cancel()
       this.#over.signal.removeEventListener('abort', stop)
-      climb.tried = [...tried].map(([rung, result]) => ({ rung, result }))
+      climb.results = [...tried].map(([rung, result]) => ({ rung, result }))
     }
   }
 

@@ -1,9 +1,10 @@
 /** What a node tells people about itself and its members: desired state and what WireGuard reports, joined. Pure. */
 
-import { formatEndpoint } from '../base/ip.ts'
+import { type Endpoint, formatEndpoint } from '../base/ip.ts'
 import type { WallTime } from '../base/time.ts'
 import type { ActualInterface, ActualPeer } from '../drivers/wireguard/interface.ts'
 import { isAlive } from '../drivers/wireguard/plan.ts'
+import type { Rung } from '../protocol/carrier/rungs.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Member } from '../protocol/network/types.ts'
 import type { CandidateView, PathView } from '../protocol/path/view.ts'
@@ -14,6 +15,8 @@ export type PathState = 'self' | 'direct' | 'relayed' | 'idle' | 'silent' | 'nev
 export type MemberReport = Omit<Member, 'endpoint'> & {
   readonly state: PathState
   readonly endpoint?: string
+  /** By what carrier, if not by UDP. */
+  readonly by?: Rung['name'] | 'guest'
   readonly latestHandshake?: WallTime
   readonly received: number
   readonly sent: number
@@ -47,6 +50,7 @@ export function reportMembers(
   actual: ActualInterface | null,
   now: WallTime,
   pathOf: PathOf = () => null,
+  wayOf: (endpoint: Endpoint) => Pick<MemberReport, 'by'> = () => ({}),
 ): MemberReport[] {
   const peers = new Map(actual?.peers.map(peer => [peer.key, peer]))
   return wanted.members.map(({ endpoint: _written, ...member }, i) => {
@@ -54,7 +58,7 @@ export function reportMembers(
     return {
       ...member,
       state: stateOf(wanted.members[i]!, wanted.self, peer, now, pathOf),
-      ...(peer?.endpoint ? { endpoint: formatEndpoint(peer.endpoint) } : {}),
+      ...(peer?.endpoint ? { endpoint: formatEndpoint(peer.endpoint), ...wayOf(peer.endpoint) } : {}),
       ...(peer?.latestHandshake === undefined ? {} : { latestHandshake: peer.latestHandshake }),
       received: peer?.received ?? 0,
       sent: peer?.sent ?? 0,

@@ -28,6 +28,7 @@ const status: Status = {
   filtering: 'none',
   homes: [],
   endpoints: [{ kind: 'host', endpoint: '192.0.2.1:20000' }],
+  carriers: { own: [], tried: [] },
   members: [
     {
       hostname: 'a.test',
@@ -115,6 +116,36 @@ test('a relayed member has its own symbol, and the relay as its endpoint', () =>
   const [, b] = status.members
   const members = [{ ...b!, state: 'relayed' as const, endpoint: '192.0.2.100:61002' }]
   assert.match(line({ members }, '○')!, /^○ relayed +b\.test .* 192\.0\.2\.100:61002 /)
+})
+
+const r1 = { key: 'eIix5ldvqDzOIrG9ViKTe9TSBlF4g9nUwKi20C06hFM', endpoint: '192.0.2.9:51820' }
+const counters = { sent: 3, received: 2, dropped: 0 }
+
+test('where UDP does not get out: by what it does, and members that are reached so', () => {
+  const [, b] = status.members
+  const own = [{ ...r1, rung: 'wss' as const, ...counters }]
+  const members = [{ ...b!, state: 'relayed' as const, endpoint: '192.0.2.9:61002', by: 'wss' as const }]
+  const carried = { members, carriers: { own, tried: [] } }
+  assert.equal(
+    line(carried, 'carried'),
+    'carried    by a WebSocket on TCP port 443 through eIix5ldvqD…; UDP does not get out',
+  )
+  assert.match(line(carried, '○')!, /^○ relayed +b\.test .* 192\.0\.2\.9:61002 by wss +5 s ago/)
+  assert.equal(line({}, 'carried'), undefined)
+})
+
+test('no way out at all', () => {
+  const results = [{ rung: 'tcp' as const, result: 'no answer' }]
+  const of = (tried: Status['carriers']['tried']) => line({ carriers: { own: [], tried } }, 'carried')
+  assert.match(of([{ ...r1, results }])!, /^carried +by nothing: no answer by UDP, and no carrier is through;/)
+  // it has only begun
+  assert.equal(of([{ ...r1, results: [] }]), undefined)
+})
+
+test('a member that has come by a carrier has no address to be told', () => {
+  const [, b] = status.members
+  const members = [{ ...b!, endpoint: '[3fff:fff::1]:1', by: 'guest' as const }]
+  assert.match(line({ members }, '●')!, /^● direct +b\.test .* by a carrier \(TCP or WebSocket\) +5 s ago/)
 })
 
 test('bytes and ages', () => {

@@ -2,6 +2,7 @@
 
 import { WhCommand } from '../command.ts'
 import { askDaemon } from '../daemons.ts'
+import { placeText } from '../print/carriers.ts'
 import { calledPeer, networkOf, targetArgs, targetFlags } from '../target.ts'
 
 export default class Forget extends WhCommand {
@@ -19,7 +20,7 @@ export default class Forget extends WhCommand {
       return
     }
     const { endpoints } = forgotten
-    const what = endpoints.length === 0 ? 'nothing was known' : `forgotten: ${endpoints.join(', ')}`
+    const what = endpoints.length === 0 ? 'nothing was known' : `forgotten: ${endpoints.map(placeText).join(', ')}`
     this.log(`${calledPeer(forgotten)}: ${what}`)
   }
 }

@@ -3,6 +3,7 @@
 import { exit, Failure } from '../../base/failure.ts'
 import { WhCommand } from '../command.ts'
 import { askDaemon } from '../daemons.ts'
+import { placeText } from '../print/carriers.ts'
 import { calledPeer, networkOf, targetArgs, targetFlags } from '../target.ts'
 
 export default class P2p extends WhCommand {
@@ -26,7 +27,7 @@ export default class P2p extends WhCommand {
       throw new Failure(
         endpoint === undefined
           ? `no endpoint of ${calledPeer(peer)} answers`
-          : `${calledPeer(peer)} answers at ${endpoint}, but the tunnel carries nothing`,
+          : `${calledPeer(peer)} answers at ${placeText(endpoint)}, but the tunnel carries nothing`,
         {
           exit: exit.failed,
           remedy:
@@ -36,6 +37,6 @@ export default class P2p extends WhCommand {
         },
       )
     }
-    this.log(`${calledPeer(peer)} is connected through ${endpoint} after ${Math.round(took)} ms`)
+    this.log(`${calledPeer(peer)} is connected through ${endpoint && placeText(endpoint)} after ${Math.round(took)} ms`)
   }
 }

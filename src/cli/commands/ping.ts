@@ -3,6 +3,7 @@
 import { exit, Failure } from '../../base/failure.ts'
 import { WhCommand } from '../command.ts'
 import { askDaemon } from '../daemons.ts'
+import { placeText } from '../print/carriers.ts'
 import { calledPeer, networkOf, targetArgs, targetFlags } from '../target.ts'
 
 export default class Ping extends WhCommand {
@@ -27,12 +28,12 @@ export default class Ping extends WhCommand {
       throw new Failure(
         tried.length === 0
           ? `nobody knows where ${calledPeer(peer)} is`
-          : `${calledPeer(peer)} does not answer at ${tried.join(', ')}`,
+          : `${calledPeer(peer)} does not answer at ${tried.map(placeText).join(', ')}`,
         { exit: exit.failed, remedy: `wh lookup ${args.NAME} shows who was asked` },
       )
     }
     this.log(
-      `${calledPeer(peer)} answers from ${answer.endpoint} in ${answer.rtt.toFixed(1)} ms; it sees us at ${answer.observed}`,
+      `${calledPeer(peer)} answers from ${placeText(answer.endpoint)} in ${answer.rtt.toFixed(1)} ms; it sees us at ${placeText(answer.observed)}`,
     )
   }
 }

@@ -4,6 +4,7 @@ import { styleText } from 'node:util'
 import type { AnswerOf } from '../../api/schema.ts'
 import { second } from '../../base/time.ts'
 import { filteringWords, mappingWords, span } from '../../protocol/nat/words.ts'
+import { rungRows } from './carriers.ts'
 import { relayingWords } from './relay.ts'
 
 type Netcheck = AnswerOf<'netcheck'>
@@ -80,6 +81,7 @@ export function printNetcheck(network: string, report: Netcheck): string {
   const bold = (text: string) => styleText('bold', text, { stream: process.stdout })
   const rows: [string, string][] = [
     ...report.families.flatMap(familyLines),
+    ...rungRows(report.carriers),
     ['hairpin', yesNo(report.hairpins)],
     ...(report.firewall === null
       ? []

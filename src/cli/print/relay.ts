@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util'
 import type { AnswerOf } from '../../api/schema.ts'
+import { byWords, carriedWords, placeText } from './carriers.ts'
 import { formatBytes } from './status.ts'
 import { table } from './table.ts'
 
@@ -19,8 +20,9 @@ export function relayingWords({ on, policy, reason }: Answer['relaying']): strin
 }
 
 export function printRelay(network: string, answer: Answer): string {
-  const { relaying, backend, guests, legs, dropped, through, ports } = answer
-  const lost = Object.entries(dropped).filter(([, number]) => number > 0)
+  const { relaying, backend, guests, legs, through, ports, carriers } = answer
+  const carried = carriedWords(carriers)
+  const lost = lossesOf(answer)
   return [
     styleText('bold', `network ${network}`, { stream: process.stdout }),
     `  relays   ${relayingWords(relaying)}`,
@@ -31,20 +33,36 @@ export function printRelay(network: string, answer: Answer): string {
     ...(ports.length > 0
       ? [`  reached  ${ports.map(port => `at ${port.endpoint} through ${nameOf(port)}`).join(', ')}`]
       : []),
+    ...(carried ? [`  carried  ${carried}`] : []),
     ...section(
       ['FROM', 'TO', 'PACKETS', 'TRAFFIC'],
       legs.map(leg => [
-        leg.from ? nameOf(leg.from) : leg.source,
-        leg.to ? nameOf(leg.to) : leg.destination,
+        leg.from ? nameOf(leg.from) : placeText(leg.source),
+        leg.to ? nameOf(leg.to) : placeText(leg.destination),
         String(leg.packets),
         formatBytes(leg.bytes),
       ]),
     ),
     ...section(
       ['MEMBER', 'THROUGH', 'AT'],
-      through.map(member => [nameOf(member), nameOf(member.relay), member.endpoint]),
+      through.map(member => [nameOf(member), nameOf(member.relay), byWords(member.endpoint, member.by)]),
+    ),
+    ...section(
+      ['CARRIER TO', 'BY', 'DATAGRAMS IN', 'OUT'],
+      carriers.own.map(server => [nameOf(server), server.rung, String(server.received), String(server.sent)]),
+    ),
+    ...section(
+      ['CARRIER OF', 'DATAGRAMS IN', 'OUT'],
+      carriers.guests.map(guest => [nameOf(guest), String(guest.received), String(guest.sent)]),
     ),
   ].join('\n')
+}
+
+/** Of the relay and of carriers, by reason. */
+function lossesOf({ dropped, carriers }: Answer): [string, number][] {
+  const full = [...carriers.own, ...carriers.guests].reduce((sum, carrier) => sum + carrier.dropped, 0)
+  const all = [...Object.entries(dropped), ...Object.entries(carriers.dropped), ['no room in a carrier', full] as const]
+  return all.flatMap(([reason, number]) => (number > 0 ? [[reason, number]] : []))
 }
 
 function guestsLine(guests: Answer['guests']): string {

@@ -3,6 +3,7 @@
 import { styleText } from 'node:util'
 import type { MemberStatus, PathState, Status } from '../../api/schema.ts'
 import { hour, minute, second, type WallTime } from '../../base/time.ts'
+import { byWords, carriedWords } from './carriers.ts'
 import { table } from './table.ts'
 
 const symbols: Record<PathState, string> = {
@@ -46,7 +47,7 @@ function memberRow(member: MemberStatus, now: WallTime): string[] {
     member.hostname ?? `${member.key.slice(0, 10)}…`,
     member.ipv4 ?? '',
     member.ipv6,
-    member.endpoint ?? '',
+    member.endpoint === undefined ? '' : byWords(member.endpoint, member.by),
     member.latestHandshake === undefined ? '' : formatAge(now - member.latestHandshake),
     traffic,
   ]
@@ -82,12 +83,14 @@ export function printStatus(status: Status, now: WallTime): string {
     status.names === 'none'
       ? 'none'
       : `${status.names}${status.dns.length > 0 ? `; DNS on ${status.dns.join(', ')}` : ''}`
+  const carried = carriedWords(status.carriers)
   const lines = [
     styleText('bold', `network ${status.network}`, { stream: process.stdout }),
     `  node       ${own}`,
     `  key        ${status.key} (${status.ownWorkbit} workbits)`,
     `  interface  ${device}`,
     `  reached    ${reached(status)}`,
+    ...(carried ? [`  carried    ${carried}`] : []),
     ...(status.homes.length > 0 ? [`  homes      ${homes(status)}`] : []),
     `  directory  ${directory(status)}`,
     `  names      ${names}`,

@@ -16,11 +16,13 @@ export function netchecked(
   report: Report,
   mapping: { readonly allowed: boolean; readonly fixed: boolean },
   relaying: Relaying,
+  carriers: AnswerOf<'netcheck'>['carriers'],
 ): AnswerOf<'netcheck'> {
   const { families, hairpins, firewall, lifetime, clockAhead, port } = report
   const portMapping = report.portMapping ?? (mapping.allowed ? unasked(report, mapping.fixed) : null)
   return {
-    ...{ port, hairpins, firewall, lifetime, clockAhead, relaying, meaning: meaning(report) },
+    ...{ port, hairpins, firewall, lifetime, clockAhead, relaying, carriers },
+    meaning: meaning(report, carriersIn(carriers)),
     portMapping: portMapping && {
       state: portMapping.state,
       gateway: portMapping.gateway,
@@ -39,6 +41,15 @@ export function netchecked(
         rtt: rounded(rtt),
       })),
     })),
+  }
+}
+
+/** As the protocol's words have them. */
+function carriersIn({ own, tried }: AnswerOf<'netcheck'>['carriers']) {
+  const name = ({ hostname, key }: { hostname?: string | undefined; key: string }) => hostname ?? `${key.slice(0, 10)}…`
+  return {
+    by: own.map(server => ({ name: name(server), rung: server.rung })),
+    tried: tried.map(climb => ({ name: name(climb), results: climb.results })),
   }
 }
 

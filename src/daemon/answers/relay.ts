@@ -28,9 +28,10 @@ export type RelayParts = {
   readonly hostnameOf: (key: PublicKey) => { hostname?: string }
   readonly through: Answer['through']
   readonly ports: Answer['ports']
+  readonly carriers: Answer['carriers']
 }
 
-export function relayed({ relaying, report, hostnameOf, through, ports }: RelayParts): Answer {
+export function relayed({ relaying, report, hostnameOf, through, ports, carriers }: RelayParts): Answer {
   const guests = report?.ports ?? []
   const nodeAt = (port: number) => {
     const key = guests.find(guest => guest.port === port)?.key
@@ -52,6 +53,6 @@ export function relayed({ relaying, report, hostnameOf, through, ports }: RelayP
       }
     }),
     dropped: { ...report?.dropped },
-    ...{ through, ports },
+    ...{ through, ports, carriers },
   }
 }

@@ -71,7 +71,15 @@ export function byteStream(stream: Stream, ended: () => void = () => {}): ByteSt
     ended()
   }
   const bytes: ByteStream = {
-    write: data => !closed && stream.send(data),
+    write(data) {
+      if (closed) return false
+      try {
+        return stream.send(data)
+      } catch {
+        // it has ended at this moment, and says so soon
+        return false
+      }
+    },
     get onData() {
       return onData
     },

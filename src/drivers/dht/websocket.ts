@@ -26,6 +26,8 @@ const abnormal = 1006
 function tamed<T extends ClientSocket>(socket: T): T {
   const close = socket.close.bind(socket)
   socket.close = (code, reason) => (code === abnormal ? socket.terminate() : close(code, reason))
+  // a frame that is none, from whoever has connected, would end the process otherwise; `close` follows
+  socket.addEventListener('error', () => {})
   return socket
 }
 

@@ -1,8 +1,15 @@
 /** What a kind of network means, for people: the facts of `classify.ts` in sentences. */
 
 import { minute, second, type Time } from '../../base/time.ts'
+import { type Climbed, type Server, serverWords } from '../carrier/words.ts'
 import type { Filtering, NatKind } from '../directory/record-body.ts'
 import type { FamilyReport, Mapping, Report } from './classify.ts'
+
+/** What takes the place of UDP, or was to. */
+export type Carried = {
+  readonly by: readonly Pick<Server, 'name' | 'rung'>[]
+  readonly tried: readonly Pick<Climbed, 'name' | 'results'>[]
+}
 
 /** `12 s`, `4 min`, `3 h`: how long something lasted. */
 export function span(time: Time): string {
@@ -60,12 +67,12 @@ export function natWords(name: string, about: { readonly nat: NatKind; readonly 
 const minutesOff = 1 * minute
 
 /** What it means for connections, a sentence each: first how this node is reached, then what stands in the way. */
-export function meaning(report: Report): string[] {
+export function meaning(report: Report, carried: Carried = { by: [], tried: [] }): string[] {
   const { families, lifetime, clockAhead, firewall } = report
   const [v4, v6] = [of(report, 4), of(report, 6)]
   const working = families.filter(({ udp }) => udp === 'works')
   const lines: string[] = []
-  if (working.length === 0) lines.push(...silence(families))
+  if (working.length === 0) lines.push(...silence(families, carried))
   else lines.push(reach(working, report))
   if (v4?.udp === 'blocked' && v6?.udp === 'works')
     lines.push('Over IPv4, UDP is blocked: only members with IPv6 are reached.')
@@ -100,10 +107,20 @@ function of({ families }: Report, family: 4 | 6): FamilyReport | undefined {
   return families.find(each => each.family === family)
 }
 
-function silence(families: readonly FamilyReport[]): string[] {
+function silence(families: readonly FamilyReport[], { by, tried }: Carried): string[] {
+  if (by.length > 0) {
+    return [
+      `UDP is blocked here: no node answers by UDP. Members are reached by ${serverWords(by)}, with less throughput. No direct path is possible unless UDP gets out.`,
+    ]
+  }
+  if (tried.some(({ results }) => results.length > 0)) {
+    return [
+      'Nobody who was asked has answered by UDP, and none is reached in another way: this network blocks both, or wants a login first (open any web page), or those nodes are down. Tried again, with pauses of 5 min at most.',
+    ]
+  }
   if (families.some(({ udp }) => udp === 'blocked')) {
     return [
-      'UDP is blocked here: reflectors are reached by TCP, and do not answer by UDP. No direct path is possible from this network; a relay would be needed.',
+      'UDP is blocked here: reflectors are reached by TCP, and do not answer by UDP. No direct path is possible from this network; a carrier (TCP or WebSocket) to a reachable node is needed, and there is none yet.',
     ]
   }
   if (families.some(({ udp }) => udp === 'no answer')) {

@@ -1,8 +1,11 @@
 /** One candidate's story for people: who named it, what was tried, what came back; and what its silence suggests. */
 
 import { familyOf, formatEndpoint } from '../../base/ip.ts'
+import { isGuest } from '../carrier/guest.ts'
+import { guestWords } from '../carrier/words.ts'
 import { span } from '../nat/words.ts'
 import { onLink } from './candidate.ts'
+import { isUnseen } from './cause.ts'
 import type { Subject } from './explain.ts'
 import { isUp } from './life.ts'
 import { isPrivate } from './own-endpoints.ts'
@@ -10,7 +13,8 @@ import type { CandidateView } from './view.ts'
 
 type About = Pick<Subject, 'name' | 'now' | 'ours' | 'theirs' | 'view' | 'heard' | 'asked'>
 
-function namedBy({ kind, sources }: CandidateView, name: string): string {
+function namedBy({ kind, sources, endpoint }: CandidateView, name: string): string {
+  if (isGuest(endpoint.host)) return `only a name: ${name} came by ${guestWords}`
   const by = sources.includes('offer') ? `${name} says so now` : `${name}'s record says so`
   const words: Record<CandidateView['kind'], string> = {
     lan: 'announced on this link',
@@ -94,6 +98,9 @@ function silenceOf({ endpoint, why, kind, answeredAt }: CandidateView, about: Ab
   if (answeredAt !== null || !isUp(about)) return null
   const direct = view.state === 'direct'
   if (onLink(host, ours.around)) {
+    if (isPrivate(host) && isUnseen(theirs)) {
+      return { words: `a private address: of ${ours.name}'s own link, or of another network that has the same range` }
+    }
     const gain = direct ? 'a path on the link itself' : 'a direct path'
     return {
       words: `on ${ours.name}'s own link, and silent though ${name} is up`,

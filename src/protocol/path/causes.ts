@@ -5,11 +5,13 @@
  *     up, and nothing gets through · called, and silent · its homes do not know it · its homes are silent · nobody to call it through
  */
 
-import { familyOf, formatEndpoint } from '../../base/ip.ts'
+import { type Endpoint, familyOf } from '../../base/ip.ts'
 import { second } from '../../base/time.ts'
+import { isGuest } from '../carrier/guest.ts'
+import { guestWords, placeWords, rungAdvice, rungWords } from '../carrier/words.ts'
 import { span } from '../nat/words.ts'
 import { uncalled, unknown } from './absence.ts'
-import { because, type Cause, count, opening } from './cause.ts'
+import { because, type Cause, count, isUnseen, lettingOut, opening } from './cause.ts'
 import { sessionLife } from './constants.ts'
 import type { Subject } from './explain.ts'
 import { isMute, isUp, lastAnswer } from './life.ts'
@@ -49,14 +51,31 @@ const kindReasons: Record<CandidateView['kind'], string> = {
   relayed: 'a relay passes all on to it',
 }
 
-/** Where the path leads, and how long a round trip takes. */
-function placeOf({ endpoint, rtt }: PathView): string {
-  return [formatEndpoint(endpoint!), ...(rtt === null || rtt === undefined ? [] : [milliseconds(rtt)])].join(', ')
+/** By what carrier datagrams get there, if not by UDP. */
+function carrierTo(endpoint: Endpoint, { carried }: Subject): string | null {
+  const server = carried?.by.find(each => each.endpoint.host === endpoint.host)
+  if (!server) return null
+  return server.rung === 'tcp' ? `TCP port ${server.endpoint.port}` : rungWords[server.rung]
 }
 
-function direct({ name, view }: Subject): Cause {
+const roundTrip = ({ rtt }: PathView) => (rtt === null || rtt === undefined ? [] : [milliseconds(rtt)])
+
+/** How the member itself is reached, where that is, and how long a round trip takes. */
+function directWay(subject: Subject): string {
+  const { view } = subject
+  const endpoint = view.endpoint!
+  if (isGuest(endpoint.host)) {
+    return [`direct, by ${guestWords} that ${subject.name} has opened here`, ...roundTrip(view)].join(', ')
+  }
+  const carrier = carrierTo(endpoint, subject)
+  const how = carrier ? `by ${carrier} (UDP does not get out here)` : 'direct'
+  return [how, placeWords(endpoint), ...roundTrip(view)].join(', ')
+}
+
+function direct(subject: Subject): Cause {
+  const { name, view, ours } = subject
   const { kind, proof, candidates } = view
-  const where = placeOf(view)
+  const way = directWay(subject)
   const others = candidates.filter(({ why }) => why.startsWith('answered')).length
   const rank =
     others === 0
@@ -64,7 +83,7 @@ function direct({ name, view }: Subject): Cause {
       : `${count(others, 'other')} answered and rank${others === 1 ? 's' : ''} no better`
   if (proof === 'tunnel') {
     return because(
-      `direct, ${where}, because WireGuard has a session there; it answers no PING`,
+      `${way}, because WireGuard has a session there; it answers no PING`,
       `${name} speaks plain WireGuard, or something drops control packets on the way: the end of this path is noticed late, after 16 s`,
     )
   }
@@ -74,16 +93,23 @@ function direct({ name, view }: Subject): Cause {
           `a guessed port lasts as long as the NAT's mapping: port mapping (UPnP, PCP) on the router of either side would make a lasting path`,
         ]
       : []
-  return because(`direct, ${where}, because ${kindReasons[kind!]} and it answers; ${rank}`, ...unsteady)
+  const udp = carrierTo(view.endpoint!, subject) ? [lettingOut(ours)] : []
+  return because(`${way}, because ${kindReasons[kind!]} and it answers; ${rank}`, ...unsteady, ...udp)
 }
 
 /** There is a path, and it is a detour: why no direct one was found is what a person asks. */
 function relayed(subject: Subject): Cause {
-  const { view, relay, now, name, ours, theirs } = subject
-  const where = relay === undefined ? placeOf(view) : `${relay} at ${placeOf(view)}`
+  const { view, relay, now, ours } = subject
+  const carrier = carrierTo(view.endpoint!, subject)
+  const where = [
+    `${relay === undefined ? '' : `${relay} at `}${placeWords(view.endpoint!)}`,
+    ...(carrier ? [`by ${carrier} (UDP does not get out here)`] : []),
+    ...roundTrip(view),
+  ].join(', ')
   const candidates = view.candidates.filter(({ kind }) => kind !== 'relayed')
   const others = { ...subject, view: { ...view, candidates } }
-  const causes = candidates.length > 0 ? [otherFamily, bothHard, oneWay, guessed] : []
+  // what NATs do matters to UDP alone
+  const causes = candidates.length > 0 && !carrier ? [otherFamily, bothHard, oneWay, guessed] : []
   const found = causes.map(cause => cause(others)).find(cause => cause !== null)
   const none =
     candidates.length === 0
@@ -98,8 +124,14 @@ function relayed(subject: Subject): Cause {
         : 'being tried now'
   return because(
     `relayed through ${where}, because ${found?.words ?? none}; a direct path is ${next}`,
-    ...(found?.advice ?? (candidates.length === 0 ? [] : [...opening(name, theirs), ...opening(ours.name, ours)])),
+    ...(carrier ? [lettingOut(ours)] : (found?.advice ?? (candidates.length === 0 ? [] : detourAdvice(subject)))),
   )
+}
+
+/** What would make a relay superfluous, where only the two sides' routers are in the way. */
+function detourAdvice({ name, ours, theirs }: Subject): string[] {
+  if (isUnseen(theirs)) return [`let UDP out of the network of ${name}, if wh netcheck there says that it is blocked`]
+  return [...opening(name, theirs), ...opening(ours.name, ours)]
 }
 
 /** It was direct, and does not answer now: whether that is the end of it will be known in seconds, where somebody uses it. */
@@ -128,13 +160,16 @@ function resting(subject: Subject): Cause {
 
 /** Nobody answers us, whoever was asked: then nothing can be said of the peer. */
 function mute(subject: Subject): Cause | null {
-  const { ours, asked } = subject
-  const blocked = ours.udp === 'blocked' && !asked?.answered && !isUp(subject)
+  const { ours, asked, carried } = subject
+  const { by = [], tried = [] } = carried ?? {}
+  const blocked = ours.udp === 'blocked' && by.length === 0 && !asked?.answered && !isUp(subject)
   if (!blocked && !isMute(subject)) return null
+  const rungless = by.length === 0 && tried.some(({ results }) => results.length > 0)
+  const open = rungless ? [lettingOut(ours), ...rungAdvice(tried)] : []
   if (blocked) {
     return because(
-      `UDP is blocked in the network of ${ours.name}, so no direct path is possible; a relay would be needed`,
-      `let UDP out of the network of ${ours.name}`,
+      `UDP is blocked in the network of ${ours.name}, so no direct path is possible, and no carrier leads to a node that would relay`,
+      ...(open.length > 0 ? open : [`let UDP out of the network of ${ours.name}`]),
     )
   }
   const others = asked?.others ?? []
@@ -146,9 +181,19 @@ function mute(subject: Subject): Cause | null {
         ]
       : ['', ', or those nodes are down']
   const last = lastAnswer(subject)
+  const before = last ? `; ${subject.name} ${last}` : ''
+  const elsewhere = 'another network (a phone as hotspot, for a test) shows whose fault it is; wh netcheck says more'
+  if (rungless) {
+    return because(
+      `nothing that ${ours.name} sends is answered by anybody${who}, neither by UDP nor in a carrier (TCP or WebSocket): its network blocks all of that, or it is offline${or}${before}`,
+      ...open,
+      elsewhere,
+    )
+  }
+  const carriers = by.length > 0 ? 'its carriers bring no answer either' : 'no carrier is up yet'
   return because(
-    `nothing that ${ours.name} sends by UDP is answered by anybody${who}: UDP is blocked in its network, or it is offline${or}; without UDP a relay would be needed${last ? `; ${subject.name} ${last}` : ''}`,
-    'another network (a phone as hotspot, for a test) shows whose fault it is; wh netcheck says more',
+    `nothing that ${ours.name} sends by UDP is answered by anybody${who}: UDP is blocked in its network, or it is offline${or}; ${carriers}${before}`,
+    elsewhere,
   )
 }
 

@@ -5,13 +5,14 @@
 
 import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
 import { minute, type Time, type WallTime } from '../../base/time.ts'
+import { type Climbed, outcomes, rungWords, type Server, serverWords } from '../carrier/words.ts'
 import type { NodeRecord } from '../directory/record.ts'
 import type { BirthdayView } from '../nat/birthday.ts'
 import type { FamilyReport } from '../nat/classify.ts'
 import { natWords, span } from '../nat/words.ts'
 import { accountOf, hintOf } from './account.ts'
 import type { Surroundings } from './candidate.ts'
-import { count } from './cause.ts'
+import { count, isUnseen } from './cause.ts'
 import { causeOf } from './causes.ts'
 import type { Asked, Heard } from './life.ts'
 import type { PathView } from './view.ts'
@@ -37,6 +38,9 @@ export type Theirs = Pick<NodeRecord, 'nat' | 'filtering' | 'endpoints' | 'expir
   readonly homes: readonly string[]
 }
 
+/** Carriers of ours, in the place of UDP, and nodes to which one was tried since UDP was last answered. */
+export type Carried = { readonly by: readonly Server[]; readonly tried: readonly Climbed[] }
+
 /** Our last OFFER to it, and what became of it at each home. */
 export type Call = {
   readonly at: Time
@@ -53,6 +57,8 @@ export type Subject = {
   readonly call: Call | null
   /** How the relay is called that the path in use leads through. */
   readonly relay?: string
+  /** Absent: UDP gets out. */
+  readonly carried?: Carried
   /** Birthday probing; `null` where there is none, by a setting or because the machine has no branches. */
   readonly guessing: BirthdayView | null
   /** The last PING of it, whatever way it came. */
@@ -99,13 +105,13 @@ export function explain(subject: Subject): Explanation {
 }
 
 function factsOf(subject: Subject): string[] {
-  const { name, now, wall, view, ours, theirs, guessing, latestHandshake } = subject
-  const facts = [natWords(ours.name, ours), ...othersOf(subject)]
+  const { name, now, wall, view, theirs, guessing, latestHandshake } = subject
+  const facts = [...outOf(subject), ...othersOf(subject)]
   if (theirs) {
     const homes = theirs.homes.length === 0 ? 'no homes' : `homes ${theirs.homes.join(', ')}`
     const left = theirs.expires - wall
     facts.push(
-      `${natWords(name, theirs)}; its record names ${homes}, and ${left > 0 ? `is valid for ${span(left)}` : `expired ${span(-left)} ago`}`,
+      `${isUnseen(theirs) ? `no node sees ${name} by UDP` : natWords(name, theirs)}; its record names ${homes}, and ${left > 0 ? `is valid for ${span(left)}` : `expired ${span(-left)} ago`}`,
     )
   } else {
     facts.push(`no record of ${name} is known`)
@@ -121,11 +127,23 @@ function factsOf(subject: Subject): string[] {
   return facts
 }
 
-function othersOf({ asked, ours }: Subject): string[] {
+/** How what we send leaves our network. */
+function outOf({ ours, carried }: Subject): string[] {
+  if (!carried) return [natWords(ours.name, ours)]
+  if (carried.by.length > 0) return [`UDP gets no answer from any node; ${serverWords(carried.by, 'leads to')}`]
+  const came = outcomes(carried.tried).map(({ rung, words }) => `by ${rungWords[rung]} (${words})`)
+  if (came.length === 0) return [natWords(ours.name, ours)]
+  const names = carried.tried.map(({ name }) => name).join(', ')
+  return [`UDP gets no answer from any node, and no carrier leads to ${names}, be it ${came.join(', ')}`]
+}
+
+function othersOf({ asked, ours, carried }: Subject): string[] {
   if (!asked || asked.others.length === 0) return []
   const { others, answered } = asked
   const who = `${count(others.length, 'other node')} asked just now (${others.join(', ')})`
-  return [`${answered === 0 ? 'none' : answered} of ${who} answered ${ours.name}`]
+  return [
+    `${answered === 0 ? 'none' : answered} of ${who} answered ${ours.name}${answered > 0 && carried && carried.by.length > 0 ? ', though not by UDP' : ''}`,
+  ]
 }
 
 function callsOf({ view, call, now }: Subject): string[] {

@@ -3,8 +3,9 @@
  * the loss says nothing of now.
  */
 
-import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
+import type { Endpoint } from '../../base/ip.ts'
 import { minute, second, type Time } from '../../base/time.ts'
+import { placeWords } from '../carrier/words.ts'
 import { span } from '../nat/words.ts'
 import type { Subject } from './explain.ts'
 
@@ -63,7 +64,7 @@ export function lastAnswer({ view, now }: About): string | null {
   if (!last) return null
   const stopped = view.state === 'hunting' && Math.abs(view.since - last.at) <= noticedWithin
   const verb = stopped ? 'stopped answering' : 'last answered'
-  return `${verb} ${span(now - last.at)} ago (${formatEndpoint(last.endpoint)})`
+  return `${verb} ${span(now - last.at)} ago (${placeWords(last.endpoint)})`
 }
 
 /** Nothing that we send is answered by anybody who was asked. */

@@ -1,6 +1,7 @@
 /** It is up, for it speaks, and still nothing gets through. */
 
-import { formatEndpoint, sameEndpoint } from '../../base/ip.ts'
+import { sameEndpoint } from '../../base/ip.ts'
+import { placeWords } from '../carrier/words.ts'
 import { span } from '../nat/words.ts'
 import { because, type Cause, count, opening } from './cause.ts'
 import type { Subject } from './explain.ts'
@@ -12,7 +13,7 @@ export function oneWay(subject: Subject): Cause | null {
   const there = view.candidates.find(({ endpoint }) => sameEndpoint(endpoint, heard?.endpoint))
   if (!heard || (there?.why !== 'no answer' && there?.why !== 'stopped answering')) return null
   return because(
-    `one way only: packets of ${name} arrive here from ${formatEndpoint(heard.endpoint)}, the last ${span(now - heard.at)} ago, and nothing that is sent there is answered`,
+    `one way only: packets of ${name} arrive here from ${placeWords(heard.endpoint)}, the last ${span(now - heard.at)} ago, and nothing that is sent there is answered`,
     `something between the two drops what ${ours.name} sends, most likely ${name}'s firewall, or one before it: let UDP in there`,
   )
 }

@@ -30,7 +30,9 @@ const report: Report = {
 }
 const asked: Parameters<typeof netchecked>[1] = { allowed: true, fixed: false }
 const relaying = { on: false, policy: 'members', reason: 'behind a NAT' } as const
-const printed = (it: Report) => stripVTControlCharacters(printNetcheck('test', netchecked(it, asked, relaying)))
+const carriers = { own: [], tried: [] }
+const printed = (it: Report, carried: Parameters<typeof netchecked>[3] = carriers) =>
+  stripVTControlCharacters(printNetcheck('test', netchecked(it, asked, relaying, carried)))
 const withV4 = (more: Partial<FamilyReport>, rest: Partial<Report> = {}): Report => ({
   ...report,
   families: [{ ...v4, ...more }, v6],
@@ -58,6 +60,42 @@ test('a usual home router', () => {
   )
 })
 
+const r1 = { key: 'R'.repeat(43), hostname: 'r1.test', endpoint: '192.0.2.1:51820' }
+const blocked = withV4({ udp: 'blocked', reflections: [], asked: 2 })
+
+test('UDP is blocked: which rungs are through', () => {
+  const text = printed(blocked, {
+    own: [{ ...r1, rung: 'wss', sent: 1, received: 1, dropped: 0 }],
+    tried: [
+      {
+        ...r1,
+        results: [
+          { rung: 'tcp', result: 'under way' },
+          { rung: 'wss', result: 'through' },
+        ],
+      },
+    ],
+  })
+  for (const line of [
+    /IPv4 +UDP: BLOCKED: .* \(0 answers of 2 asked\)/,
+    /^ {2}tcp +TCP to the number of the UDP port: not through when another was$/m,
+    /^ {2}wss +a WebSocket on TCP port 443: through$/m,
+    /^ {2}proxy +a WebSocket through the HTTP proxy: not tried: another was first$/m,
+    /^ {2}UDP is blocked here: .* Members are reached by a WebSocket on TCP port 443 through r1\.test, with less/m,
+  ]) {
+    assert.match(text, line)
+  }
+})
+
+test('UDP is blocked, and no rung is through', () => {
+  const tried = [{ ...r1, results: [{ rung: 'wss' as const, result: 'connect ECONNREFUSED 192.0.2.1:443' }] }]
+  const text = printed(withV4({ udp: 'no answer', reflections: [] }), { own: [], tried })
+  assert.match(text, /^ {2}tcp +.*: not tried$/m)
+  assert.match(text, /^ {2}wss +.*: failed: refused$/m)
+  assert.match(text, /^ {2}proxy +.*: not tried: no HTTP proxy is named in the environment$/m)
+  assert.match(text, /^ {2}Nobody who was asked has answered by UDP, and none is reached in another way/m)
+})
+
 test('what is not known is said to be so', () => {
   const nothing = withV4(
     { udp: 'nobody to ask', asked: 0, reflections: [], mapping: 'unknown' },
@@ -74,7 +112,9 @@ test('what is not known is said to be so', () => {
 
 test('port mapping: why nobody asked the router', () => {
   const line = (it: Report, mapping = asked) =>
-    /port mapping +(.*)/.exec(stripVTControlCharacters(printNetcheck('test', netchecked(it, mapping, relaying))))?.[1]
+    /port mapping +(.*)/.exec(
+      stripVTControlCharacters(printNetcheck('test', netchecked(it, mapping, relaying, carriers))),
+    )?.[1]
   const none = { portMapping: null }
   const open = withV4({ mapping: 'none', keepsPort: null }, none)
   assert.equal(line(open), 'not needed: there is no NAT')
@@ -129,7 +169,11 @@ const meanings: [string, Report, RegExp][] = [
     ),
     /^Everybody reaches this node: its router forwards a port to it \(pcp\)\.$/,
   ],
-  ['UDP blocked', withV4({ udp: 'blocked' }), /^UDP is blocked here: .* a relay would be needed\.$/],
+  [
+    'UDP blocked',
+    withV4({ udp: 'blocked' }),
+    /^UDP is blocked here: .* a carrier .* is needed, and there is none yet\.$/,
+  ],
   ['no answer', withV4({ udp: 'no answer' }), /blocks UDP, or wants a login first/],
   [
     'a narrow path',

@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import type { AnswerOf } from '../../../src/api/schema.ts'
 import { printRelay } from '../../../src/cli/print/relay.ts'
+import { allCarriersOf } from '../../../src/daemon/answers/carriers.ts'
 import { relayed, relayingOf } from '../../../src/daemon/answers/relay.ts'
 import type { RelayingReport } from '../../../src/node/relaying.ts'
+import { guestEndpoint } from '../../../src/protocol/carrier/guest.ts'
 import type { PublicKey } from '../../../src/protocol/identity/key.ts'
 
 const key = (letter: string) => letter.repeat(43) as PublicKey
@@ -15,7 +17,8 @@ const names = new Map([
 ])
 const hostnameOf = (key: PublicKey) => (names.has(key) ? { hostname: names.get(key)! } : {})
 const open = { server: true, reason: 'others see the address that this machine has' }
-const nothing = { hostnameOf, through: [], ports: [] }
+const carriers = { own: [], tried: [], guests: [], dropped: {} }
+const nothing = { hostnameOf, through: [], ports: [], carriers }
 const at = (last: number) => ({ host: `198.51.100.${last}`, port: 40_000 + last })
 const [atA, atB, atX] = [at(1), at(2), at(3)]
 
@@ -76,6 +79,7 @@ test('why it does not relay, and through whom it reaches others', () => {
   const answer = relayed({
     ...{ relaying, report: null, hostnameOf, through: [{ key: b, hostname: 'b.test', relay, endpoint }] },
     ports: [{ key: x, endpoint: '203.0.113.1:61001' }],
+    carriers,
   })
   assert.equal(
     printed(answer),
@@ -85,6 +89,62 @@ test('why it does not relay, and through whom it reaches others', () => {
 
   MEMBER  THROUGH      AT
   b.test  XXXXXXXXXX…  203.0.113.1:61002`,
+  )
+})
+
+test('carriers of others that lead here: for whom, how much, and what was dropped', () => {
+  const counters = { sent: 30, received: 12, dropped: 2 }
+  const guests = [
+    { key: a, ...counters },
+    { key: x, ...counters, dropped: 0 },
+  ]
+  const named = (key: PublicKey) => ({ key, ...hostnameOf(key) })
+  const of = allCarriersOf({ own: [], tried: [], guests, dropped: { 'port of nobody': 3 } }, named, key => key !== x)
+  // the address of a guest is only a name
+  const leg = { from: guestEndpoint(0), at: 61_009, to: at(4), via: 61_003 }
+  const carrying = { ...empty, legs: [{ leg, packets: 1, bytes: 60 }], dropped: { 'no leg': 1 } }
+  const answer = relayed({
+    ...{ hostnameOf, through: [], ports: [], relaying: relayingOf('members', carrying, open), report: carrying },
+    carriers: of,
+  })
+  assert.equal(
+    printed(answer),
+    `network test
+  relays   for members of this network: others see the address that this machine has
+  guests   none
+  dropped  1 no leg, 3 port of nobody, 2 no room in a carrier
+
+  FROM                          TO                  PACKETS  TRAFFIC
+  a carrier (TCP or WebSocket)  198.51.100.4:40004  1        60 B
+
+  CARRIER OF   DATAGRAMS IN  OUT
+  a.test       12            30
+  XXXXXXXXXX…  12            30`,
+  )
+  assert.deepEqual(answer.carriers.guests[0], { key: a, hostname: 'a.test', member: true, ...counters })
+})
+
+test('carriers of this node, and who is reached by them', () => {
+  const relaying = relayingOf('members', null, { server: false, reason: 'no evidence yet that others can reach it' })
+  const own = [{ key: x, endpoint: at(9), rung: 'wss' as const, sent: 5, received: 4, dropped: 0 }]
+  const answer = relayed({
+    ...{ relaying, report: null, hostnameOf, ports: [] },
+    through: [{ key: b, hostname: 'b.test', relay: { key: x }, endpoint: '198.51.100.9:61002', by: 'wss' }],
+    carriers: allCarriersOf(
+      { own, tried: [], guests: [], dropped: {} },
+      key => ({ key }),
+      () => false,
+    ),
+  })
+  assert.equal(
+    printed(answer).split('\n').slice(2).join('\n'),
+    `  carried  by a WebSocket on TCP port 443 through XXXXXXXXXX…; UDP does not get out
+
+  MEMBER  THROUGH      AT
+  b.test  XXXXXXXXXX…  198.51.100.9:61002 by wss
+
+  CARRIER TO   BY   DATAGRAMS IN  OUT
+  XXXXXXXXXX…  wss  4             5`,
   )
 })
 

@@ -103,7 +103,7 @@ const verdicts: [string, Case, RegExp][] = [
   [
     'UDP blocked here',
     { ours: { udp: 'blocked' }, view: { candidates: three } },
-    /^b: no path: UDP is blocked in the network of a, so no direct path is possible; a relay would be needed$/,
+    /^b: no path: UDP is blocked in the network of a, so no direct path is possible, and no carrier leads to a node that would relay$/,
   ],
   [
     'nothing answers, nobody at all',
@@ -204,7 +204,7 @@ const verdicts: [string, Case, RegExp][] = [
   [
     'our own network is dead: nobody answers, whoever answered before',
     { ours: { udp: 'works' }, view: lost, asked: asked(0), call: call(['r1', 'silent']) },
-    /^b: no path: nothing that a sends by UDP is answered by anybody \(r1, r2: asked just now\): UDP is blocked in its network, or it is offline, or those nodes are down; without UDP a relay would be needed; b stopped answering 36 s ago/,
+    /^b: no path: nothing that a sends by UDP is answered by anybody \(r1, r2: asked just now\): UDP is blocked in its network, or it is offline, or those nodes are down; no carrier is up yet; b stopped answering 36 s ago/,
   ],
   [
     'our own network is dead, and the peer was off before',

@@ -59,7 +59,7 @@ export const birthday: BirthdayView = {
 }
 
 export type Case = { view?: Partial<PathView>; ours?: Partial<Ours>; theirs?: Partial<Theirs> | null } & Partial<
-  Pick<Subject, 'relay' | 'call' | 'guessing' | 'latestHandshake' | 'heard' | 'asked'>
+  Pick<Subject, 'relay' | 'carried' | 'call' | 'guessing' | 'latestHandshake' | 'heard' | 'asked'>
 >
 export function of(it: Case): Explanation {
   return explain({
