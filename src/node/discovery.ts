@@ -170,16 +170,17 @@ export class Discovery {
     })
     this.#traversal = new Traversal({
       ...{ os, log, network, channel, answered, self: this.#self, ownNetwork: this.#ownNetwork },
-      ...{ called: parts.called, birthday: parts.birthday ?? true },
-      branches: () => this.#port.current?.branches ?? null,
+      ...{
+        called: parts.called,
+        birthday: parts.birthday ?? true,
+        branches: () => this.#port.current?.branches ?? null,
+      },
       record: key => this.#records.get(key)?.record ?? null,
-      boots: () => this.#boots.endpoints(),
-      members: () => this.#contacts.reached(),
+      ...{ boots: () => this.#boots.endpoints(), members: () => this.#contacts.reached() },
       keys: () => this.#wanted!.members.map(({ key }) => key),
       remembered: key => this.#memory.of(key)?.endpoints[0],
-      neighbours: () => this.#dht.neighbours(),
+      ...{ neighbours: () => this.#dht.neighbours(), changed: () => this.#publication.soon() },
       input: (key, input) => this.#contacts.input(key, input),
-      changed: () => this.#publication.soon(),
     })
     this.#parking = new Parking({
       ...{ clock, log, udp: os.udp, publicKey: identity.publicKey },

@@ -249,8 +249,8 @@ export class Traversal {
 
   /** Members that anybody can reach, whether we talk to them now or not. */
   #openMembers(): Place[] {
-    const { keys, members, record, remembered } = this.#parts
-    const answering = new Map(members().map(({ key, endpoint }) => [key, endpoint]))
+    const { keys, record, remembered } = this.#parts
+    const answering = new Map(this.#direct().map(({ key, endpoint }) => [key, endpoint]))
     return keys().flatMap(key => {
       const said = record(key)
       if (said?.nat !== 'none') return []

@@ -52,7 +52,7 @@ function node(works: Way[] = []) {
     changed: why => void changes.push(why),
   })
   const run = (time: Time) => simulation.drain(nextTurn, simulation.now() + time)
-  const ways = () => carrying.report().own.map(({ endpoint, by }) => `${endpoint.host} ${by}`)
+  const ways = () => carrying.report().own.map(({ endpoint, rung }) => `${endpoint.host} ${rung}`)
   return { simulation, passes, tried, changes, ends, carrying, run, ways }
 }
 
@@ -125,7 +125,7 @@ test('no rung leads anywhere: tried again with growing pauses, and what came of 
     pauses.map(pause => Math.round(pause / 1_000)),
     [2, 4, 8, 16, 32, 64],
   )
-  assert.deepEqual(carrying.report().tried[0]!.tried, [
+  assert.deepEqual(carrying.report().tried[0]!.results, [
     { rung: 'tcp', result: 'no answer' },
     { rung: 'wss', result: 'no answer' },
   ])

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import type { Server } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { type ByteStream, Carrier } from '../../../src/drivers/carrier/carrier.ts'
 import { selfSigned } from '../../../src/os/certificate.ts'
 import { systemClock } from '../../../src/os/clock.ts'
@@ -20,6 +21,7 @@ let server: Node
 let guest: Node
 let at: { host: string; port: number }
 let proxy: Server
+let webAt = 0
 let proxyUrl: URL | null = null
 const asked: string[] = []
 
@@ -35,6 +37,7 @@ async function freePort(): Promise<number> {
 before(async () => {
   const [tcpPort, webPort] = [await freePort(), await freePort()]
   at = { host, port: tcpPort }
+  webAt = webPort
   const web = {
     port: webPort,
     connect: connectWebSocket,
@@ -112,6 +115,53 @@ test('through a proxy, if the environment names one, and by nothing else', async
 test('many, one after the other: none is left open', async () => {
   for (let i = 0; i < 6; i++) await works((await open('tcp'))!)
   await until(() => server.directory.status().connections === 0)
+})
+
+test('what strangers say on the port of WebSockets hurts nobody: no TLS, no WebSocket, no frame, too long a frame', async () => {
+  const port = webAt
+  const gone = (socket: Socket) =>
+    new Promise<void>(resolve => {
+      socket.on('close', () => resolve())
+      socket.on('error', () => {})
+    })
+  const plain = connect(port, host)
+  plain.write('GET / HTTP/1.1\r\n\r\n')
+  await gone(plain)
+  const upgrade = [
+    'GET / HTTP/1.1',
+    `Host: ${host}`,
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==',
+    '\r\n',
+  ].join('\r\n')
+  for (const frame of [
+    // not masked; an opcode that is none; 2^40 bytes to come
+    [0x82, 1, 0],
+    [0x87, 0x80, 0, 0, 0, 0],
+    [0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+  ]) {
+    const socket = connectTls({ port, host, rejectUnauthorized: false })
+    const ended = gone(socket)
+    socket.write(upgrade)
+    await new Promise(resolve => socket.once('data', resolve))
+    socket.write(Uint8Array.from(frame))
+    await ended
+  }
+  await works((await open('wss'))!)
+})
+
+test('a stream that has ended at this moment takes nothing, and throws nothing', async () => {
+  const stream = (await open('tcp'))!
+  await until(() => came.length > 0)
+  const closed = new Promise<void>(resolve => {
+    stream.onClosed = resolve
+  })
+  came.at(-1)!.carrier.close()
+  await closed
+  assert.equal(stream.write(Uint8Array.of(1)), false)
+  stream.abort()
 })
 
 test('who has not done the work gets none', async () => {
