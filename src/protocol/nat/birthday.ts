@@ -21,24 +21,22 @@ import {
   afterFirstProbes,
   afterProbing,
   beginnings,
-  failedAgain,
   fewOpen,
   heardFor,
   heardMost,
   lastAnswer,
   latest,
   manyOpen,
-  pairsRemembered,
   probeEvery,
   probesMost,
   proofWait,
-  remembered,
   sockets,
   soon,
   sprayLife,
   tellAt,
 } from './constants.ts'
 import { Guesses, sameSpray } from './guesses.ts'
+import { Outcomes } from './outcomes.ts'
 import { type Role, rolesOf, type Side } from './roles.ts'
 
 export type { BirthdayView } from './birthday-events.ts'
@@ -64,7 +62,7 @@ const never: Time = Number.POSITIVE_INFINITY
 export class Birthday {
   readonly #chance: () => number
   #allowance = new Allowance(beginnings.burst, beginnings.rate)
-  readonly #outcomes = new Map<string, { readonly failures: number; readonly at: Time }>()
+  readonly #outcomes = new Outcomes()
   #state: State = { name: 'rest' }
   #direct = false
   /** The last crossing, while it is fresh enough to begin by. */
@@ -156,7 +154,7 @@ export class Birthday {
       case 'slept':
       case 'moved':
       case 'forgotten':
-        this.#outcomes.clear()
+        this.#outcomes.forget()
         if (input.kind === 'slept') break
         this.#crossing = null
         this.#unbind()
@@ -176,10 +174,13 @@ export class Birthday {
 
   #cross(input: Crossing, now: Time): void {
     const { own, peer, target, able } = input
+    // who does not know yet what it is behind has just begun: what failed while it was away says nothing
+    const isNew = peer.nat === 'unknown' && (this.#crossing?.input.peer.nat ?? 'unknown') !== 'unknown'
     this.#crossing = { input, at: now }
     const aim = this.#state.name === 'rest' ? null : this.#state.attempt
     const knocks = aim?.role === 'hard' ? aim.target : this.#bound
-    if (knocks && !sameEndpoint(knocks, target ?? undefined)) {
+    // a peer that has not heard yet where it is seen is not elsewhere
+    if (knocks && target && !sameEndpoint(knocks, target)) {
       this.#unbind()
       this.#end('the peer is elsewhere now', now)
     }
@@ -193,7 +194,8 @@ export class Birthday {
     else {
       // what failed without a prediction may work with one
       const pair = `${own.address} ${target.host} ${input.regular}`
-      const before = this.#outcome(pair, now)
+      if (isNew && this.#outcomes.of(pair, now)?.worked === false) this.#outcomes.forget(pair)
+      const before = this.#outcomes.of(pair, now)
       if (before && !before.worked) return
       // what is bound already gets one more chance
       const delay = this.#bound ? afterFirstProbes : before ? 0 : patience[roles.needed]
@@ -224,7 +226,7 @@ export class Birthday {
     }
     if (this.#direct || state.name === 'proving' || state.name === 'opening' || state.name === 'open') return
     const pair = `${own.address} ${spray.host} ${spray.step !== undefined}`
-    const before = this.#outcome(pair, now)
+    const before = this.#outcomes.of(pair, now)
     this.#told.role = null
     if (own.nat === 'endpoint-dependent') this.#told.why = 'both are hard'
     else if (!before || before.worked) {
@@ -294,7 +296,7 @@ export class Birthday {
   }
 
   #meet(attempt: Hard | Easy, now: Time): void {
-    this.#remember(attempt.pair, 0, now)
+    this.#outcomes.worked(attempt.pair, now)
     // who is there may come again: only what came to nothing counts
     this.#allowance = new Allowance(beginnings.burst, beginnings.rate)
     this.#endedAt = now
@@ -354,7 +356,7 @@ export class Birthday {
   }
 
   #fail(attempt: Hard | Easy, now: Time): void {
-    this.#remember(attempt.pair, 1 + (this.#outcomes.get(attempt.pair)?.failures ?? 0), now)
+    this.#outcomes.failed(attempt.pair, now)
     this.#end('no answer', now)
   }
 
@@ -373,20 +375,6 @@ export class Birthday {
     if (!this.#bound) return
     this.#bound = null
     this.#out.push({ kind: 'close', bound: true })
-  }
-
-  #outcome(pair: string, now: Time): { readonly worked: boolean } | null {
-    const outcome = this.#outcomes.get(pair)
-    if (!outcome) return null
-    const { failures, at } = outcome
-    const counts = failures === 0 ? remembered : Math.min(remembered, failedAgain * 4 ** (failures - 1))
-    return now - at < counts ? { worked: failures === 0 } : null
-  }
-
-  #remember(pair: string, failures: number, now: Time): void {
-    this.#outcomes.delete(pair)
-    this.#outcomes.set(pair, { failures, at: now })
-    if (this.#outcomes.size > pairsRemembered) this.#outcomes.delete(this.#outcomes.keys().next().value!)
   }
 }
 
