@@ -29,6 +29,10 @@ export type ContactsParts = {
   readonly hold: (key: PublicKey, on: boolean) => void
   /** Has WireGuard begin a session with the peer. */
   readonly shake: (key: PublicKey) => void
+  /** Has WireGuard begin a new handshake, where none has come to anything. */
+  readonly anew: (key: PublicKey, received: number) => void
+  /** Ends in `tunnels`. */
+  readonly look: () => void
   /** The state of a path has changed. */
   readonly told: (key: PublicKey, what: Output & { kind: 'tell' }) => void
   /** A PING to the member is about to leave for there. */
@@ -213,6 +217,12 @@ export class Contacts {
           break
         case 'shake':
           this.#parts.shake(key)
+          break
+        case 'look':
+          this.#parts.look()
+          break
+        case 'anew':
+          this.#parts.anew(key, output.received)
           break
         case 'hold':
           contact.held = output.on

@@ -190,12 +190,10 @@ export class Discovery {
     this.#contacts = new Contacts(
       {
         ...{ clock, random: os.random, log, channel, answered, called: parts.called },
-        ...{ park: parts.park, hold: parts.hold, shake: parts.shake, offer: key => this.#traversal.offer(key) },
-        told: (...it) => this.#traversal.told(...it),
-        ...{
-          prepare: (...it) => this.#carrying.prepare(this.#traversal.prepare(...it)),
-          leave: key => this.#traversal.leave(key),
-        },
+        ...{ park: parts.park, hold: parts.hold, shake: parts.shake, anew: parts.anew, look: () => void this.#look() },
+        ...{ told: (...it) => this.#traversal.told(...it), leave: key => this.#traversal.leave(key) },
+        prepare: (...it) => this.#carrying.prepare(this.#traversal.prepare(...it)),
+        offer: key => this.#traversal.offer(key),
         use: async (key, endpoint, because) => {
           await parts.use(key, endpoint, because)
           this.#parking.pointed(key, endpoint)
@@ -385,14 +383,15 @@ export class Discovery {
 
   #poll(after: Time): void {
     this.#timers.in(after, async () => {
-      await this.#parts.tunnels().then(
-        peers => this.#contacts.tunnels(peers),
-        error => this.#parts.log.debug('cannot ask WireGuard', { error: String(error) }),
-      )
-      if (this.#stopped) return
-      this.#traversal.refresh()
-      this.#poll(pollEvery)
+      await this.#look()
+      if (!this.#stopped) this.#traversal.refresh()
+      if (!this.#stopped) this.#poll(pollEvery)
     })
+  }
+
+  #look(): Promise<void> {
+    const unheard = (error: unknown) => this.#parts.log.debug('cannot ask WireGuard', { error: String(error) })
+    return this.#parts.tunnels().then(peers => this.#contacts.tunnels(peers), unheard)
   }
 
   status() {

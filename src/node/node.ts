@@ -108,7 +108,7 @@ export class Node {
       use: (key, endpoint, because) => this.#use(key, endpoint, because),
       park: key => void this.#park(key),
       hold: (key, on) => void this.#hold(key, on),
-      shake: key => void this.#shake(key),
+      ...{ shake: key => void this.#shake(key), anew: (...it) => void this.#beginAnew(...it) },
       tunnels: async () =>
         this.#desired.interface ? this.#awake(await parts.wireguard.peers(choices.interfaceName)) : [],
       warn,
@@ -269,8 +269,12 @@ export class Node {
   }
 
   #shake(key: PublicKey): Promise<void> {
-    const { wireguard } = this.#parts
-    return this.#change(key, 'a keepalive', (name, { keepalive }) => wireguard.shake(name, key, keepalive))
+    return this.#change(key, 'a keepalive', (name, it) => this.#parts.wireguard.shake(name, key, it.keepalive))
+  }
+
+  #beginAnew(key: PublicKey, received: number): Promise<void> {
+    const { wireguard, os } = this.#parts
+    return this.#change(key, 'an endpoint', (name, peer) => wireguard.beginAnew(name, peer, received, os.clock.wall()))
   }
 
   /** Points WireGuard's peer to where it shall point after a change. */

@@ -56,6 +56,7 @@ export type DiscoveryParts = {
   readonly hold: (key: PublicKey, on: boolean) => void
   /** Has WireGuard begin a session with it. */
   readonly shake: (key: PublicKey) => void
+  readonly anew: (key: PublicKey, received: number) => void
   /** What WireGuard says of its peers now. */
   readonly tunnels: () => Promise<readonly ActualPeer[]>
   /** Opens other ports from which this node answers, once others can reach it; absent: it has none. */

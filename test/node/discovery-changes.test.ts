@@ -289,6 +289,7 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
     park() {},
     hold() {},
     shake() {},
+    anew() {},
     tunnels: async () => [],
     warn() {},
     called: key => key,

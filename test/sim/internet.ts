@@ -119,6 +119,7 @@ export class SimNode {
       park() {},
       hold() {},
       shake() {},
+      anew() {},
       tunnels: async () => this.#tunnels(),
       warn: (topic, message) =>
         void (message === null ? this.warnings.delete(topic) : this.warnings.set(topic, message)),

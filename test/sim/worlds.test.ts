@@ -42,6 +42,11 @@ test('a tenth of all packets lost', async () => {
   assert.ok(report.ok, said(report))
 })
 
+test('three tenths of all packets lost: handshakes too, and WireGuard alone would try again after 5 s', async () => {
+  const report = await campaign({ ...options, seed: 1_409, pairs: 12, loss: 0.3 })
+  assert.ok(report.ok, said(report))
+})
+
 test('in threads the same comes out, whichever is first', async () => {
   const few = { ...options, seed: 40, pairs: 20 }
   assert.deepEqual(await campaign(few, systemThreads), await campaign(few))

@@ -49,6 +49,8 @@ export type WireguardDriver = {
   setKeepalive(name: string, key: PublicKey, seconds: number): Promise<void>
   /** Has a session begun where there is none. @param keepalive the peer's, seconds */
   shake(name: string, key: PublicKey, keepalive: number): Promise<void>
+  /** Has a handshake that came to nothing given up, and another one begun at once; but not where there is a session, or more than `received`. */
+  beginAnew(name: string, peer: WantedPeer, received: number, now: WallTime): Promise<void>
   create(wanted: WantedInterface): Promise<Backend>
   /** @param actual what `read` said just now @returns the commands that were run. */
   apply(wanted: WantedInterface, actual: ActualInterface | null, given: Given, now: WallTime): Promise<Step[]>
@@ -122,6 +124,14 @@ export function createWireguardDriver(
       // a keepalive goes out when they are switched on, and takes a session
       for (const seconds of keepalive > 0 ? [0, keepalive] : [anyKeepalive, 0])
         await driver.setKeepalive(name, key, seconds)
+    },
+
+    async beginAnew(name, peer, received, now) {
+      const is = (await driver.peers(name)).find(({ key }) => key === peer.key)
+      if (!is?.endpoint || isAlive(is, now) || is.received !== received) return
+      for (const step of setEndpoint(name, { ...peer, endpoint: is.endpoint }, true)) await must(step)
+      // a peer whose keepalive is on has sent one already
+      if (peer.keepalive === 0) await driver.shake(name, peer.key, 0)
     },
 
     async create(wanted) {

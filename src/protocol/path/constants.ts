@@ -195,6 +195,17 @@ export const calledFor = 3 * second
 /** WireGuard's REKEY_TIMEOUT (whitepaper §6.1), ms: it begins no two sessions in less. */
 export const shakeAgain = 5 * second
 
+/**
+ * A handshake that got no word has so long, ms, or `answerRtts` times the round trip; then WireGuard begins a new one. So often, until WireGuard
+ * is left to its own pace: a peer that answers PINGs and never a handshake does not want one.
+ */
+export const handshakeWait = 1 * second
+export const handshakesMost = 10
+
+/** Keepalives in a session that began after that, and their pause, ms: one of four gets through where every second packet is lost. */
+export const confirmTimes = 4
+export const confirmEvery = 1 * second
+
 /** WireGuard's REJECT_AFTER_TIME (whitepaper §6.1), ms: no session is older. */
 export const sessionLife = 180 * second
 

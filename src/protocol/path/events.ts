@@ -88,6 +88,13 @@ export type Output =
   | { readonly kind: 'leave' }
   /** Have WireGuard begin a session with the peer, at the endpoint that it has. */
   | { readonly kind: 'shake' }
+  /** Read WireGuard's counters of the peer now. Ends in `tunnel`. */
+  | { readonly kind: 'look' }
+  /**
+   * The handshake under way has got no word: have WireGuard forget it, and begin another one at once. Not where more has come from the peer than
+   * `received` bytes.
+   */
+  | { readonly kind: 'anew'; readonly received: number }
   /** WireGuard's keepalive for the peer, on or off. Off at first. */
   | { readonly kind: 'hold'; readonly on: boolean }
   /** Find the record: members first, then the directory. Ends in `record` or `no record`. */

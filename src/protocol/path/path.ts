@@ -15,6 +15,7 @@ import { begin } from './climb.ts'
 import * as constants from './constants.ts'
 import { never } from './constants.ts'
 import type { Output, UseReason } from './events.ts'
+import { Handshake, type ShakeState } from './handshake.ts'
 import { Throttle } from './pace.ts'
 import { Pulse } from './pulse.ts'
 import { ranked, tier } from './score.ts'
@@ -48,6 +49,8 @@ export class Path {
   readonly pulse: Pulse
   readonly #usage: Usage
   readonly #checks = new Throttle(constants.checkAgain)
+  readonly #handshake: Handshake
+  #received = 0
   readonly #emit: (output: Output) => void
   /** As the last `tell` said. */
   #wasRelayed = false
@@ -57,6 +60,7 @@ export class Path {
     this.#usage = usage
     this.target = new Target(random)
     this.pulse = new Pulse(pace)
+    this.#handshake = new Handshake(random)
     this.#emit = emit
   }
 
@@ -132,6 +136,14 @@ export class Path {
 
   use(candidate: Candidate, because: UseReason, now: Time): void {
     this.#emit(this.target.use(candidate.endpoint, because, now))
+    this.#handshake.begin()
+  }
+
+  /** WireGuard's counters. @param unansweredFor for how long it has asked in vain, ms */
+  saw(received: number, unansweredFor: number): void {
+    this.unansweredFor = unansweredFor
+    this.#received = received
+    this.#handshake.see(received)
   }
 
   /** Shall WireGuard be pointed at the peer? Where the doorbell tells of the first packet, not before there is one. */
@@ -173,6 +185,7 @@ export class Path {
     const { state, target, pulse } = this
     const open = state.name === 'direct' && !target.parked
     for (const output of target.hold(open && this.#usage.isHeld(now))) this.#emit(output)
+    this.#shake(open, now)
     // where it was is asked on, at leisure: a path that was cut may be whole again at any moment
     const asked = open ? state.primary : state.name === 'hunting' ? state.last : null
     if (!asked || !this.speaks || !this.#usage.isUsed(now)) {
@@ -185,6 +198,14 @@ export class Path {
     if (open && !pulse.isBeating) asked.climb = null
     pulse.start(id, rtt ?? constants.beatTimeout, this.isProvedByPong, provedAt)
     if (pulse.tick(now)) this.#emit({ kind: 'probe', endpoint, candidate: id, ...(open && { inUse: true }) })
+  }
+
+  /** A session that is wanted begins, though packets are lost. */
+  #shake(open: boolean, now: Time): void {
+    const isWanted = open && this.isProvedByPong && this.#usage.isUsed(now)
+    const state: ShakeState = !isWanted ? 'none needed' : this.#usage.hasSession(now) ? 'session' : 'waits'
+    const kind = this.#handshake.tick(state, this.primary?.rtt ?? 0, now)
+    if (kind) this.#emit(kind === 'anew' ? { kind, received: this.#received } : { kind })
   }
 
   /** What the beats say. A candidate: it answers, and the endpoint in use does not. */
@@ -231,7 +252,7 @@ export class Path {
   }
 
   get wakeAt(): Time {
-    return Math.min(this.#checks.dueAt, this.pulse.wakeAt)
+    return Math.min(this.#checks.dueAt, this.pulse.wakeAt, this.#handshake.wakeAt)
   }
 
   #stopBeating(): void {

@@ -272,7 +272,7 @@ export class Peer {
     const again = this.#usage.isAsked(now)
     this.#path.target.saw(state.endpoint, now)
     this.#usage.see(state, heard, now)
-    this.#path.unansweredFor = unansweredFor
+    this.#path.saw(state.received, unansweredFor)
     if (answered) this.#search.tunnelAliveAt = now
     // a packet has gone to the doorbell, and no ring was heard
     if (used && this.#path.target.parked) this.#rung(again, now)

@@ -92,6 +92,20 @@ test('a peer whose packets wait for a session is not made anew', async () => {
   assert.deepEqual(shown, [`${at} persistent-keepalive 25`])
 })
 
+test('a handshake begins anew only where there is no session, and nothing has come meanwhile', async () => {
+  const of = (handshake: number, received: number) =>
+    dump.replace('127.0.0.1:4', '192.0.2.2:7').replace('\t0\t0\t0\t', `\t${handshake}\t${received}\t0\t`)
+  let out = of(0, 148)
+  const { driver, shown } = on({ run: argv => (argv[1] === 'show' ? { out } : undefined) })
+  const peer = { key, allowedIps: ['10.0.42.2/32'], keepalive: 25 }
+  await driver.beginAnew('wh-test', peer, 148, 1_000_000)
+  assert.match(shown.splice(0).join(), / remove peer .* endpoint 192.0.2.2:7 .* persistent-keepalive 25$/)
+  await driver.beginAnew('wh-test', peer, 0, 1_000_000)
+  out = of(999, 148)
+  await driver.beginAnew('wh-test', peer, 148, 1_000_000)
+  assert.deepEqual(shown, [])
+})
+
 test('the socket of a killed wireguard-go goes with its interface', async () => {
   const path = '/var/run/wireguard/wh-test.sock'
   const { driver, os } = on({ files: { [path]: '' }, run: () => ({ code: 1 }) })

@@ -99,8 +99,9 @@ test('an idle peer costs nothing, however long', () => {
 
 test('a tunnel that carries packets is asked three times a second whether its path lives, and its NATs are held open', () => {
   const run = found(far)
-  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far })
-  for (let i = 0; i < 50; i++) run.pass(2 * second).tunnel({ received: 1_000, sent: 1_000, endpoint: far })
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far, handshake: 0 })
+  for (let i = 0; i < 50; i++)
+    run.pass(2 * second).tunnel({ received: 1_000, sent: 1_000, endpoint: far, handshake: 0 })
   const actions = run.actions()
   assert.equal(actions[0], 'hold')
   const beats = actions.slice(1)
@@ -115,8 +116,8 @@ test('a tunnel that carries packets is asked three times a second whether its pa
 
 test('nobody uses it any more: no beats after 15 s, no keepalives after 60 s, and then nothing for ever', () => {
   const run = found(far)
-  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far }).pass(2 * second)
-  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far })
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far, handshake: 0 }).pass(2 * second)
+  run.tunnel({ received: 1_000, sent: 1_000, endpoint: far, handshake: 0 })
   const start = run.now
   run.until(start + 3_600 * second)
   const log = run.done()
@@ -128,15 +129,15 @@ test('nobody uses it any more: no beats after 15 s, no keepalives after 60 s, an
 
 test('keepalives alone ask for no answer', () => {
   const run = found(far)
-  run.tunnel({ received: 500, sent: 500, endpoint: far })
-  for (let i = 0; i < 100; i++) run.pass(25 * second).tunnel({ sent: 32, endpoint: far })
+  run.tunnel({ received: 500, sent: 500, endpoint: far, handshake: 0 })
+  for (let i = 0; i < 100; i++) run.pass(25 * second).tunnel({ sent: 32, endpoint: far, handshake: 0 })
   assert.deepEqual(run.done(), [])
 })
 
 test('what is sent without an answer has the endpoint asked; where that answers, it stays', () => {
   const run = found(far)
-  run.tunnel({ received: 500, sent: 500, endpoint: far })
-  for (let i = 0; i < 4; i++) run.pass(2 * second).tunnel({ sent: 500, endpoint: far })
+  run.tunnel({ received: 500, sent: 500, endpoint: far, handshake: 0 })
+  for (let i = 0; i < 4; i++) run.pass(2 * second).tunnel({ sent: 500, endpoint: far, handshake: 0 })
   // it is in use, and asked as such
   const actions = run.actions()
   assert.deepEqual([...new Set(actions)], ['hold', `probe ${far}`])

@@ -42,6 +42,8 @@ export class Run {
   readonly answering = new Map<string, number>()
   readonly #answers: { at: Time; input: Input }[] = []
   #grants: boolean
+  /** The counters are to be read now. */
+  onLook = () => {}
   /** Look-ups end so many ms later, with nothing. */
   noRecordAfter: number | null = null
   #received = 0
@@ -60,6 +62,7 @@ export class Run {
     for (const output of this.peer.handle(input, this.now)) {
       this.log.push([Math.round(this.now), show(output)])
       if (output.kind === 'ask' && this.#grants) this.give({ kind: 'granted' })
+      if (output.kind === 'look') this.onLook()
       if (output.kind === 'look up' && this.noRecordAfter !== null) {
         this.#answers.push({ at: this.now + this.noRecordAfter, input: { kind: 'no record' } })
       }
