@@ -170,11 +170,8 @@ export class Discovery {
     })
     this.#traversal = new Traversal({
       ...{ os, log, network, channel, answered, self: this.#self, ownNetwork: this.#ownNetwork },
-      ...{
-        called: parts.called,
-        birthday: parts.birthday ?? true,
-        branches: () => this.#port.current?.branches ?? null,
-      },
+      ...{ called: parts.called, birthday: parts.birthday ?? true },
+      branches: () => this.#port.current?.branches ?? null,
       record: key => this.#records.get(key)?.record ?? null,
       ...{ boots: () => this.#boots.endpoints(), members: () => this.#contacts.reached() },
       keys: () => this.#wanted!.members.map(({ key }) => key),

@@ -38,7 +38,7 @@ import {
 } from './desired.ts'
 import { Discovery } from './discovery.ts'
 import { Names } from './names.ts'
-import type { MachineParts, Wanted } from './wanted.ts'
+import { bootsOf, type MachineParts, type Wanted } from './wanted.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
@@ -319,9 +319,7 @@ export class Node {
       listenPort: this.#port(),
       overlays: prefixesOf(this.#network),
       interfaceName: this.#desired.interface?.name ?? null,
-      boots: this.#network.nodes.flatMap(({ role, key, endpoint }) =>
-        role === 'boot' && key !== own && endpoint ? [{ key, endpoint }] : [],
-      ),
+      boots: bootsOf(this.#network, own),
       members: self
         ? all
             .filter(member => member !== self && member.role !== 'alias')

@@ -10,6 +10,7 @@ import type { PortMapper } from '../drivers/portmap/mapper.ts'
 import type { ActualPeer } from '../drivers/wireguard/interface.ts'
 import type { Os } from '../os/index.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import type { Network } from '../protocol/network/types.ts'
 import type { UseReason } from '../protocol/path/events.ts'
 import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import type { Boot } from './boots.ts'
@@ -101,4 +102,11 @@ export type Wanted = {
   readonly members: readonly { readonly key: PublicKey; readonly endpoints: readonly Endpoint[] }[]
   /** Ours, by the file. */
   readonly ownEndpoints: readonly Endpoint[]
+}
+
+/** The boot nodes that the file names, but for ourselves. */
+export function bootsOf(network: Network, own: PublicKey): Boot[] {
+  return network.nodes.flatMap(({ role, key, endpoint }) =>
+    role === 'boot' && key !== own && endpoint ? [{ key, endpoint }] : [],
+  )
 }
