@@ -314,7 +314,6 @@ export class Node {
   #wanted(): Wanted {
     const { self, members: all } = this.#desired
     const own = this.#identity.publicKey
-    const entry = this.#ownEntry()
     return {
       listenPort: this.#port(),
       overlays: prefixesOf(this.#network),
@@ -325,7 +324,7 @@ export class Node {
             .filter(member => member !== self && member.role !== 'alias')
             .map(member => ({ key: member.key, endpoints: this.#addresses.endpoints(member.endpoint) }))
         : [],
-      ownEndpoints: this.#addresses.endpoints(entry?.endpoint),
+      ownEndpoints: this.#addresses.endpoints(this.#ownEntry()?.endpoint),
     }
   }
 
