@@ -313,12 +313,11 @@ export class Node {
   /** What discovery has to serve now. */
   #wanted(): Wanted {
     const { self, members: all } = this.#desired
-    const own = this.#identity.publicKey
     return {
       listenPort: this.#port(),
       overlays: prefixesOf(this.#network),
       interfaceName: this.#desired.interface?.name ?? null,
-      boots: bootsOf(this.#network, own),
+      boots: bootsOf(this.#network, this.#identity.publicKey),
       members: self
         ? all
             .filter(member => member !== self && member.role !== 'alias')

@@ -76,7 +76,8 @@ export class Gate {
   /** May this address be dialled, and told to others? */
   allows(address: Multiaddr): boolean {
     const read = readPeerAddress(address)
-    if (!read || read.endpoint.port === 0 || !isUnicast(read.endpoint.host)) return false
+    // WebSockets are for carriers, which nobody needs to be told of
+    if (!read || read.via === 'wss' || read.endpoint.port === 0 || !isUnicast(read.endpoint.host)) return false
     return this.loopback || !isLoopback(read.endpoint.host)
   }
 
