@@ -94,11 +94,11 @@ export class Carriers {
    * Sends by a carrier what is for an address that one leads to. @returns `false`: none does
    * @param port of ours, from which it comes, if not W
    */
-  send(bytes: Uint8Array, to: Endpoint, port = this.#parts.listenPort()): boolean {
+  send(bytes: Uint8Array, to: Endpoint, port?: number): boolean {
     const own = this.#own.get(to.host)
     if (own) own.carrier.send(bytes, to.port)
     else if (!isGuest(to.host)) return false
-    else this.#guests.get(to.host)?.carrier.send(bytes, port)
+    else this.#guests.get(to.host)?.carrier.send(bytes, port ?? this.#parts.listenPort())
     return true
   }
 

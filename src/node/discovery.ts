@@ -158,7 +158,7 @@ export class Discovery {
     })
     this.#carrying = new Carrying({
       ...{ clock, log, udp: os.udp, called: parts.called, control: channel.receive },
-      listenPort: () => this.#wanted!.listenPort,
+      listenPort: () => this.#wanted?.listenPort ?? 0,
       relay: (...it) => this.#ownNetwork.relaying.hear(...it),
       serves: key => (trusted(key) ? 'member' : this.#ownNetwork.relaying.policy === 'anyone' ? 'stranger' : 'no'),
       open: (...it) => this.#dht.carry(...it),

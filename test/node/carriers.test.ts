@@ -185,3 +185,12 @@ test('WireGuard is pointed at a socket of this machine for what a carrier leads 
   assert.deepEqual(guest.it.local(endpoint), endpoint)
   guest.it.close()
 })
+
+test('what is answered before the node has begun, whose port is not known yet, goes by UDP', () => {
+  const { it } = carriers(new Simulation(1), {
+    listenPort: () => {
+      throw new Error('not known yet')
+    },
+  })
+  assert.equal(it.send(control, at), false)
+})
