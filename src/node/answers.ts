@@ -41,6 +41,7 @@ export class Answers {
   /** Somebody whom we asked has answered from where we asked. */
   heard(key: PublicKey, endpoint: Endpoint, sighting: Sighting): void {
     const { carrying, contacts, dht, memory, publication, traversal, trusted } = this.#parts
+    traversal.answered(key, endpoint)
     if (carrying.answered(endpoint)) traversal.seen()
     else if (!traversal.isDetour(key, endpoint)) this.#seen(key, endpoint, sighting)
     // the file may have lost it since we asked, or it is a home of ours and no more

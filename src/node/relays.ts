@@ -36,6 +36,8 @@ type Way = Place & {
   timer: { cancel(): void } | null
   /** Nobody asked for it since. */
   wantedAt: Time
+  /** Since when PINGs that went through it have had no answer; `null`: the last one had. */
+  unansweredSince: Time | null
 }
 /** A port of our own at a relay that is no home of ours. */
 type Guest = {
@@ -48,6 +50,8 @@ type Guest = {
 
 /** PINGs to a place come at least so often while it is of use: kept warm, each 7 s. */
 const wantedFor = 40 * second
+/** PINGs through it have had no answer for so long: it may be our own mapping that is another one, which the relay hears from nobody else. */
+const doubtAfter = 1 * second
 /** A lease lasts 90 s. */
 const leaseAgain = 25 * second
 const leaseWait = 2 * second
@@ -93,9 +97,19 @@ export class Relays {
     if (!place || this.#stopped) return null
     const name = nameOf(place)
     const way = this.#ways.get(name) ?? this.#begin(name, place)
-    way.wantedAt = this.#parts.clock.now()
+    const now = this.#parts.clock.now()
+    way.wantedAt = now
+    way.unansweredSince ??= now
+    if (now - way.unansweredSince >= doubtAfter) this.#input(name, { kind: 'moved' })
     this.#visit(place)
     return { key: place.relay, endpoint: place.at }
+  }
+
+  /** A PING to a member that left for there was answered. */
+  answered(key: PublicKey, endpoint: Endpoint): void {
+    const place = this.#placeAt(key, endpoint)
+    const way = place && this.#ways.get(nameOf(place))
+    if (way) way.unansweredSince = null
   }
 
   /** Homes to name in an OFFER to a member: first those where it can reach us by a port of ours. */
@@ -154,7 +168,7 @@ export class Relays {
   #begin(name: string, place: Place): Way {
     const { clock, random } = this.#parts
     const passage = new Passage(random, this.#tokenAt(place.relay), clock.now())
-    const way: Way = { ...place, passage, timer: null, wantedAt: clock.now() }
+    const way: Way = { ...place, passage, timer: null, wantedAt: clock.now(), unansweredSince: null }
     const [oldest] = this.#ways.keys()
     if (this.#ways.size >= waysMost && oldest !== undefined) this.#end(oldest, false)
     this.#ways.set(name, way)

@@ -171,6 +171,11 @@ export class Traversal {
     return this.#relays.prepare(key, endpoint) ?? { key, endpoint }
   }
 
+  /** A PING to a member that left for there was answered. */
+  answered(key: PublicKey, endpoint: Endpoint): void {
+    this.#relays.answered(key, endpoint)
+  }
+
   /** The path to a member is direct, for both. */
   leave(key: PublicKey): void {
     this.#relays.leave(key)

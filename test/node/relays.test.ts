@@ -76,12 +76,34 @@ test('a PING through it: bound first, again within 20 s while it is wanted, and 
   assert.deepEqual(relays.homesFor(member), [{ key: relay, endpoint: at, relay: 62_000 }])
   for (let i = 0; i < 10; i++) {
     relays.prepare(member, place)
+    relays.answered(member, place)
     await run(7 * second)
   }
   assert.ok(binds.length >= 4 && binds.length <= 6, `${binds.length}`)
   const before = binds.length
   await run(200 * second)
   assert.ok(binds.length <= before + 3, 'nobody wants it any more')
+})
+
+test('PINGs through it have no answer: bound anew, as our NAT may have another mapping, once a second; answered, it is not', async () => {
+  const { relays, binds, run } = world()
+  relays.learnt(member, 'record', [home])
+  const pings = async (count: number, answered: boolean) => {
+    const before = binds.length
+    for (let i = 0; i < count; i++) {
+      relays.prepare(member, place)
+      if (answered) relays.answered(member, place)
+      await run(300)
+    }
+    return binds.length - before
+  }
+  assert.equal(await pings(10, true), 1)
+  assert.equal(await pings(4, false), 0)
+  const more = await pings(20, false)
+  assert.ok(more >= 5 && more <= 7, `${more}`)
+  // the first of them left before it was known
+  assert.ok((await pings(10, true)) <= 1)
+  assert.equal(await pings(5, true), 0)
 })
 
 test('at a home of ours we have a port already, and say so first', async () => {
