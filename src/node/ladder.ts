@@ -164,6 +164,7 @@ export class Ladder {
     const end = (why: string) => {
       for (const other of attempts) other.abort(new Error(why))
     }
+    const isAnswered = () => this.#answeredAt >= climb.begunAt
     const attempt = async ({ name, after }: Rung) => {
       const own = new AbortController()
       attempts.add(own)
@@ -174,8 +175,8 @@ export class Ladder {
         attempts.delete(own)
         if (!stream) tried.delete(name)
         if (!stream) throw new Error('not here')
-        // two may get through at the same moment
-        if (climb.underWay && !this.#stopped) return { name, stream }
+        // two may get through at the same moment; and UDP may just have been slow
+        if (climb.underWay && !this.#stopped && !isAnswered()) return { name, stream }
         stream.abort()
         throw new Error(notFirst)
       } catch (error) {
@@ -199,7 +200,7 @@ export class Ladder {
     } catch {
       climb.underWay = false
       log.debug('no carrier', { endpoint: formatEndpoint(endpoint), tried: [...tried].join('; ') })
-      if (!this.#stopped) this.#again(climb)
+      if (!this.#stopped && !isAnswered()) this.#again(climb)
     } finally {
       limit.cancel()
       this.#over.signal.removeEventListener('abort', stop)

@@ -82,6 +82,19 @@ test('UDP is silent: after its head start the rungs, one after the other, and th
   assert.equal(changes.length, 2)
 })
 
+test('UDP is only slow: what gets through after its answer is not taken, and nothing follows', async () => {
+  const { carrying, tried, ends, run, ways, passes } = node()
+  carrying.begin(false)
+  await run(600)
+  assert.equal(tried.length, 2)
+  carrying.answered(boot.endpoint)
+  passes.add('wss')
+  await run(60_000)
+  assert.deepEqual(ways(), [])
+  assert.ok(ends.length > 0 && ends.every(({ closed }) => closed))
+  assert.ok(tried.every(([at]) => at < 6_000))
+})
+
 test('what answers on our own link is no sign that UDP gets out', async () => {
   const { carrying, run, ways } = node(['tcp'])
   carrying.begin(false)
