@@ -16,7 +16,7 @@ import { carrierProtocol } from '../../protocol/carrier/frame.ts'
 import type { Rung } from '../../protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
 import type { ByteStream } from '../carrier/carrier.ts'
-import { formatPeerAddress, isLoopback, readPeerAddress } from './address.ts'
+import { formatPeerAddress, isLoopback, readPeerAddress, type Via } from './address.ts'
 import { byteStream, CarrierDialer } from './carry.ts'
 import type { Components } from './components.ts'
 import { Dialer, DialFailed, readTarget } from './dialer.ts'
@@ -168,10 +168,13 @@ class LibP2pDirectory implements Directory {
     }
     await node.start()
     const listens = transportManager.getListeners().flatMap(listener => listener.getAddrs())
-    announced.tcp = listens.some(address => readPeerAddress(address)?.via === 'tcp')
+    const has = (via: Via) => listens.some(address => readPeerAddress(address)?.via === via)
+    announced.tcp = has('tcp')
     if (options.tcpPort !== 0 && !announced.tcp) {
       options.warn(`TCP port ${options.tcpPort} is taken by another program: no DHT for nodes whose UDP is blocked`)
     }
+    if (options.certificate && !has('wss'))
+      options.log.warn('no WebSockets: another program has the port', { port: web?.port })
     await this.#announce()
     void this.#recall()
   }

@@ -196,3 +196,13 @@ test('the proxy of the environment: HTTPS_PROXY, unless NO_PROXY names the place
   process.env.NO_PROXY = '192.0.2.1'
   assert.equal(proxyFor(place), null)
 })
+
+test('a web server has the port: the node does without, and says so in its log', async () => {
+  const taken = createServer()
+  await new Promise<void>(resolve => taken.listen(0, host, resolve))
+  const { port } = taken.address() as AddressInfo
+  const web = { port, connect: connectWebSocket, proxyFor: () => null }
+  const { lines } = await world.add({ web, tcpHosts: [host], certificate: await selfSigned() })
+  assert.ok(lines.some(line => line.includes('no WebSockets: another program has the port')))
+  taken.close()
+})
