@@ -14,7 +14,7 @@ import type { Time } from '../base/time.ts'
 import type { ByteStream } from '../drivers/carrier/carrier.ts'
 import type { Clock } from '../os/clock.ts'
 import {
-  askUdpEvery,
+  askUdp,
   attemptTime,
   carriersMost,
   climbAgain,
@@ -66,7 +66,7 @@ export class Ladder {
   readonly #timers: Timers
   /** When a node that is not on our link last answered by UDP. */
   #answeredAt: Time = Number.NEGATIVE_INFINITY
-  #asking = false
+  #asking: { cancel(): void } | null = null
   readonly #over = new AbortController()
   #stopped = false
 
@@ -223,13 +223,11 @@ export class Ladder {
     else this.#climb(climb)
   }
 
-  #askUdpLater(): void {
-    if (this.#asking) return
-    this.#asking = true
-    this.#timers.in(askUdpEvery, async () => {
-      this.#asking = false
+  #askUdpLater(pause: Time = askUdp.first): void {
+    this.#asking?.cancel()
+    this.#asking = this.#timers.in(pause, async () => {
       await this.#askUdp()
-      if (this.#parts.carriers.isGuest) this.#askUdpLater()
+      if (this.#parts.carriers.isGuest && !this.#stopped) this.#askUdpLater(Math.min(2 * pause, askUdp.last))
     })
   }
 

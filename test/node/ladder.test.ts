@@ -70,12 +70,12 @@ test('UDP answers: nothing else is tried', async () => {
 test('UDP is silent: after its head start the rungs, one after the other, and the first that is through', async () => {
   const { carrying, tried, changes, run, ways } = node(['wss'])
   carrying.begin(false)
-  await run(2_000)
+  await run(3_000)
   assert.deepEqual(
     tried.filter(([, host]) => host === boot.endpoint.host).map(([at, , rung]) => [at, rung]),
     [
-      [500, 'tcp'],
-      [800, 'wss'],
+      [1_200, 'tcp'],
+      [1_500, 'wss'],
     ],
   )
   assert.deepEqual(ways(), ['192.0.2.1 wss', '192.0.2.2 wss'])
@@ -85,28 +85,28 @@ test('UDP is silent: after its head start the rungs, one after the other, and th
 test('UDP is only slow: what gets through after its answer is not taken, and nothing follows', async () => {
   const { carrying, tried, ends, run, ways, passes } = node()
   carrying.begin(false)
-  await run(600)
+  await run(1_300)
   assert.equal(tried.length, 2)
   carrying.answered(boot.endpoint)
   passes.add('wss')
   await run(60_000)
   assert.deepEqual(ways(), [])
   assert.ok(ends.length > 0 && ends.every(({ closed }) => closed))
-  assert.ok(tried.every(([at]) => at < 6_000))
+  assert.ok(tried.every(([at]) => at < 7_000))
 })
 
 test('what answers on our own link is no sign that UDP gets out', async () => {
   const { carrying, run, ways } = node(['tcp'])
   carrying.begin(false)
   carrying.answered({ host: '192.168.1.7', port: 1 })
-  await run(2_000)
+  await run(3_000)
   assert.equal(ways().length, 2)
 })
 
 test('UDP gets through again: the carriers are closed, and nothing is tried any more', async () => {
   const { carrying, passes, tried, run, ways } = node(['tcp'])
   carrying.begin(false)
-  await run(2_000)
+  await run(3_000)
   assert.equal(ways().length, 2)
   passes.add('udp')
   await run(16_000)
@@ -119,7 +119,7 @@ test('UDP gets through again: the carriers are closed, and nothing is tried any 
 test('a carrier that breaks is opened anew, if UDP is still silent', async () => {
   const { carrying, ends, changes, run, ways } = node(['tcp'])
   carrying.begin(false)
-  await run(2_000)
+  await run(3_000)
   ends[1]!.abort()
   await run(100)
   assert.deepEqual(ways(), ['192.0.2.2 tcp'])
@@ -147,7 +147,7 @@ test('no rung leads anywhere: tried again with growing pauses, and what came of 
 test('another network: streams from before are dead, and UDP gets its chance first', async () => {
   const { carrying, passes, run, ways } = node(['tcp'])
   carrying.begin(false)
-  await run(2_000)
+  await run(3_000)
   passes.delete('tcp')
   carrying.begin(true)
   assert.deepEqual(ways(), [])
@@ -163,7 +163,7 @@ test('blocked in the middle of things: a question without an answer, and nobody 
   carrying.answered(boot.endpoint)
   await run(60_000)
   carrying.silent(boot.key, boot.endpoint, 58_000)
-  await run(2_000)
+  await run(3_000)
   assert.deepEqual(ways(), ['192.0.2.1 tcp'])
 })
 
@@ -173,16 +173,16 @@ test('a member that can be reached, and only by a carrier: only where UDP is kno
   await run(100)
   assert.deepEqual(tried, [])
   carrying.begin(false)
-  await run(2_000)
+  await run(3_000)
   carrying.silent(member.key, member.endpoint, 0)
-  await run(2_000)
+  await run(3_000)
   assert.ok(ways().includes('192.0.2.3 tcp'))
 })
 
 test('stopped while a rung is being tried: it is given up, and nothing follows', async () => {
   const { carrying, tried, run, ways } = node([])
   carrying.begin(false)
-  await run(600)
+  await run(1_300)
   carrying.stop()
   await run(60_000)
   assert.equal(tried.length, 2)

@@ -1,6 +1,7 @@
 /**
  * The ladder: how a node is reached, the best first. UDP is asked first; where it is silent, the others are begun one after the other, and
- * the first that is through is taken. Each gets a head start before the next, ms after UDP was asked.
+ * the first that is through is taken. Each gets a head start before the next, ms after UDP was asked: a machine that starts, or a satellite, may
+ * take a second for its first answer.
  */
 
 import { second, type Time } from '../../base/time.ts'
@@ -12,11 +13,11 @@ export type Rung = {
 
 export const rungs: readonly Rung[] = [
   /** TCP, to the number of the UDP port. */
-  { name: 'tcp', after: 500 },
+  { name: 'tcp', after: 1_200 },
   /** A WebSocket in TLS to port 443, which passes where only the web does. */
-  { name: 'wss', after: 800 },
+  { name: 'wss', after: 1_500 },
   /** The same through the HTTP proxy of the environment, where there is one. */
-  { name: 'proxy', after: 1_000 },
+  { name: 'proxy', after: 1_700 },
 ]
 
 /** Where UDP is known to be silent, there is no reason to wait for it. */
@@ -28,8 +29,8 @@ export const attemptTime = 5 * second
 /** After a ladder that led nowhere, ms: doubling from the first to the last. */
 export const climbAgain = { first: 2 * second, last: 5 * 60 * second } as const
 
-/** UDP is asked so often whether it gets through again, ms. */
-export const askUdpEvery = 15 * second
+/** UDP is asked so often whether it gets through again, ms, doubling from the first to the last: at first it may just have been slow. */
+export const askUdp = { first: 1 * second, last: 15 * second } as const
 
 /** Nodes that carry for us at the same time: as many as homes, and one of a peer. */
 export const carriersMost = 6
