@@ -3,7 +3,7 @@
  * queue of seconds, in which each packet's own retransmission waits behind the first one. So the other end says how much has come, and what
  * would wait longer than `delay` is dropped here: then the connections inside see loss, as on any full link, and slow down.
  *
- *     answer comes soon                    ──▶ limit + what came     where the limit was in the way; after the first shrinking, a few
+ *     answer comes soon                    ──▶ limit + what came     where at least half of it was used; after the first shrinking, a few
  *                                                                    datagrams a round trip
  *     no answer came soon for a while      ──▶ limit × 0.7
  *
@@ -43,8 +43,6 @@ export class Window {
   #best = Number.POSITIVE_INFINITY
   #intervalAt: Time = Number.NEGATIVE_INFINITY
   #heardAt: Time = Number.NEGATIVE_INFINITY
-  /** Something had no room since the last answer. */
-  #full = false
 
   get underWay(): number {
     return this.#sent - this.#received
@@ -52,10 +50,7 @@ export class Window {
 
   /** May so many bytes be sent? Then they count as sent. */
   take(bytes: number, now: Time): boolean {
-    if (this.underWay > 0 && this.underWay + bytes > this.limit) {
-      this.#full = true
-      return false
-    }
+    if (this.underWay > 0 && this.underWay + bytes > this.limit) return false
     if (this.underWay === 0) this.#heardAt = now
     this.#sent += bytes
     this.#marks.push({ end: this.#sent, at: now })
@@ -66,11 +61,12 @@ export class Window {
   came(total: number, now: Time): void {
     const more = (total - (this.#received % 2 ** 32) + 2 ** 32) % 2 ** 32
     if (more === 0 || more > this.underWay) return
+    const used = this.underWay
     this.#received += more
     this.#heardAt = now
     let mark: Sent | undefined
     while (this.#marks[0] && this.#marks[0].end <= this.#received) mark = this.#marks.shift()
-    if (mark) this.#measure(now - mark.at, more, now)
+    if (mark) this.#measure(now - mark.at, more, used, now)
   }
 
   /** When it counts as dead, if nothing more comes. */
@@ -78,7 +74,7 @@ export class Window {
     return this.underWay > 0 ? this.#heardAt + stalledAfter : Number.POSITIVE_INFINITY
   }
 
-  #measure(time: Time, bytes: number, now: Time): void {
+  #measure(time: Time, bytes: number, used: number, now: Time): void {
     if (now - this.#memoryAt > memory) {
       this.#shortestBefore = this.#shortest
       this.#shortest = Number.POSITIVE_INFINITY
@@ -87,9 +83,9 @@ export class Window {
     this.#shortest = Math.min(this.#shortest, time)
     const base = Math.min(this.#shortest, this.#shortestBefore)
     this.#judge(time, base, now)
-    if (time - base > delay || !this.#full) return
+    // what is not used says nothing of what there is room for
+    if (time - base > delay || 2 * used < this.limit) return
     this.limit = Math.min(most, this.limit + (this.#hasShrunk ? (increase * bytes) / this.limit : bytes))
-    this.#full = false
   }
 
   #judge(time: Time, base: Time, now: Time): void {
