@@ -50,6 +50,7 @@ const PACKAGES: Record<string, string[]> = {
   '@libp2p/crypto': ['drivers/dht'],
   '@libp2p/peer-id': ['drivers/dht'],
   '@multiformats/multiaddr': ['drivers/dht'],
+  uint8arraylist: ['drivers/dht'],
   'interface-datastore': ['drivers/dht'],
   'datastore-core': ['drivers/dht'],
   'datastore-level': ['drivers/dht'],
