@@ -26,7 +26,7 @@ export class Carrying {
 
   constructor(parts: CarryingParts) {
     this.#parts = parts
-    const { clock, log, open, ask, places } = parts
+    const { clock, log, open, ask } = parts
     this.carriers = new Carriers({
       ...parts,
       changed: (host, up) => {
@@ -34,7 +34,13 @@ export class Carrying {
         parts.changed(up ? 'another way than UDP leads to a node' : 'a way that is not UDP has ended')
       },
     })
-    this.#ladder = new Ladder({ clock, log, carriers: this.carriers, open, ask, places })
+    this.#ladder = new Ladder({ clock, log, carriers: this.carriers, open, ask, places: () => this.#far() })
+  }
+
+  /** Who is on our own link answers by UDP, or not at all: no network in between blocks it. */
+  #far(): readonly Place[] {
+    const { places, isNear } = this.#parts
+    return places().filter(({ endpoint }) => !isNear(endpoint.host))
   }
 
   /** This node begins, or its network is another one. @param elsewhere its addresses are others */
@@ -57,9 +63,8 @@ export class Carrying {
 
   /** A question that was asked at that time was not answered. */
   silent(key: PublicKey, endpoint: Endpoint, askedAt: number): void {
-    const { places } = this.#parts
     const place = { key, endpoint }
-    const isKnown = places().some(known => known.key === key && known.endpoint.host === endpoint.host)
+    const isKnown = this.#far().some(known => known.key === key && known.endpoint.host === endpoint.host)
     if (isKnown) this.#ladder.silent(place, askedAt)
     else this.prepare(place)
   }

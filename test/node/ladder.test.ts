@@ -14,6 +14,7 @@ import { type End, streamPair } from '../drivers/carrier/stream.ts'
 
 const boot = { key: 'B'.repeat(43) as PublicKey, endpoint: { host: '192.0.2.1', port: 51_820 } }
 const other = { key: 'C'.repeat(43) as PublicKey, endpoint: { host: '192.0.2.2', port: 51_820 } }
+const near = { key: 'N'.repeat(43) as PublicKey, endpoint: { host: '192.168.1.7', port: 20_000 } }
 const member = { key: 'D'.repeat(43) as PublicKey, endpoint: { host: '192.0.2.3', port: 20_000 } }
 
 type Way = Rung['name'] | 'udp'
@@ -46,7 +47,7 @@ function node(works: Way[] = []) {
       return own
     },
     ask: async () => passes.has('udp'),
-    places: () => [boot, other],
+    places: () => [near, boot, other],
     isOpen: key => key === member.key,
     isNear: host => host.startsWith('192.168.'),
     changed: why => void changes.push(why),
@@ -101,6 +102,14 @@ test('what answers on our own link is no sign that UDP gets out', async () => {
   carrying.answered({ host: '192.168.1.7', port: 1 })
   await run(3_000)
   assert.equal(ways().length, 2)
+})
+
+test('nobody on our own link is reached by a carrier', async () => {
+  const { carrying, tried, run } = node(['tcp'])
+  carrying.begin(false)
+  carrying.silent(near.key, near.endpoint, 0)
+  await run(10_000)
+  assert.ok(tried.every(([, host]) => host !== near.endpoint.host))
 })
 
 test('UDP gets through again: the carriers are closed, and nothing is tried any more', async () => {
