@@ -158,7 +158,7 @@ export class Carriers {
     const guest = guestEndpoint(this.#lastGuest++ % 2 ** 32)
     const { clock } = this.#parts
     const carrier = new Carrier(stream, clock, {
-      receive: (bytes, port) => this.#receivedOf(bytes, guest, port),
+      receive: (bytes, port) => this.#receivedOf(key, bytes, guest, port),
       closed: () => {
         this.#guests.delete(guest.host)
         this.#loopback.forget(guest.host)
@@ -189,10 +189,9 @@ export class Carriers {
     const rank = this.#parts.serves(key)
     if (rank === 'no' || this.#closed) return 'carrier refused'
     const guests = [...this.#guests.values()]
-    if (guests.filter(guest => guest.key === key).length >= ofKeyMost) {
-      // who comes again has lost the ones before
-      guests.find(guest => guest.key === key)!.carrier.close()
-    }
+    const before = guests.filter(guest => guest.key === key)
+    // who comes again has lost the ones before
+    if (before.length >= ofKeyMost) before[0]!.carrier.close()
     if (this.#guests.size >= guestsMost) return 'too many carriers'
     const strangers = guests.filter(guest => this.#parts.serves(guest.key) === 'stranger').length
     return rank === 'stranger' && strangers >= strangersMost ? 'too many carriers of strangers' : null
@@ -205,20 +204,15 @@ export class Carriers {
   }
 
   /** As a server: a guest has sent something to one of our ports. */
-  #receivedOf(bytes: Uint8Array, guest: Endpoint, port: number): void {
-    const { listenPort, control, relay } = this.#parts
+  #receivedOf(key: PublicKey, bytes: Uint8Array, guest: Endpoint, port: number): void {
+    const { listenPort, control, relay, serves } = this.#parts
     if (port === listenPort()) {
       if (bytes[0] === controlByte) control(bytes, guest)
-      else if (this.#isMember(guest.host)) void this.#loopback.deliver(bytes, guest)
+      else if (serves(key) === 'member') void this.#loopback.deliver(bytes, guest)
       else this.#drop('not a control packet')
     } else if (port < portRange.first || port > portRange.last || !relay(bytes, guest, port)) {
       this.#drop('port of nobody')
     }
-  }
-
-  #isMember(host: Address): boolean {
-    const line = this.#guests.get(host)
-    return line !== undefined && this.#parts.serves(line.key) === 'member'
   }
 
   #sweep(): void {
