@@ -189,7 +189,7 @@ test('200 members at once: no more hunts than there are places, and each has its
   })
   internet.listen(bootAt, boot.receive)
   await a.start({ boots, members: members.map(key => ({ key, endpoints: [] })) })
-  await run(1 * minute, () => seen.size === members.length)
+  await run(2 * minute, () => seen.size === members.length)
   assert.equal(seen.size, members.length)
   assert.ok(most > 1 && most <= huntsAtOnce, String(most))
 })

@@ -6,8 +6,10 @@ import { createLogger } from '../../src/base/log.ts'
 import type { ByteStream } from '../../src/drivers/carrier/carrier.ts'
 import type { Carriers } from '../../src/node/carriers.ts'
 import { Ladder, type OpenStream } from '../../src/node/ladder.ts'
+import { attemptTime, headStart } from '../../src/protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../src/protocol/identity/key.ts'
 import { Simulation } from '../../src/sim/simulation.ts'
+import { runDrained } from '../sim/drained.ts'
 
 const place = { key: 'R'.repeat(43) as PublicKey, endpoint: { host: '192.0.2.1', port: 51_820 } }
 const stream: ByteStream = {
@@ -31,7 +33,7 @@ function climber(open: OpenStream) {
   const log = createLogger(() => {})
   const ladder = new Ladder({ clock, log, carriers, open, ask: async () => false, places: () => [place] })
   const results = () => Object.fromEntries(ladder.tried()[0]?.results.map(it => [it.rung, it.result]) ?? [])
-  return { clock, ladder, results, run: (time: number) => clock.runAsync(clock.now() + time) }
+  return { clock, ladder, results, run: (time: number) => runDrained(clock, clock.now() + time) }
 }
 
 /** Until it is called off, and then with words of its own. */
@@ -56,7 +58,7 @@ test('none: why, by the clock of the ladder or the word of the machine; what thi
   ladder.begin(false)
   await run(1_000)
   assert.deepEqual(results(), {}, 'nothing has come of it yet')
-  await run(5_000)
+  await run(headStart + attemptTime)
   assert.deepEqual(results(), { tcp: 'no answer', wss: 'connect ECONNREFUSED 192.0.2.1:443' })
   ladder.answered()
   assert.deepEqual(ladder.tried(), [], 'UDP gets through: that is the past')
