@@ -27,7 +27,7 @@ const builtins = {
       namespace: 'node',
     }))
     onLoad({ filter: /./, namespace: 'node' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+      contents: `module.exports = globalThis.process.getBuiltinModule(${JSON.stringify(path)})`,
     }))
   },
 }
@@ -49,7 +49,7 @@ const { outputFiles } = await build({
   external: native,
   plugins: [builtins],
   // packages in the older form of modules, which ask for others when they run
-  banner: { js: `const require = process.getBuiltinModule('node:module').createRequire(import.meta.url)` },
+  banner: { js: `const require = globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)` },
   legalComments: 'none',
   logLevel: 'warning',
   write: false,
