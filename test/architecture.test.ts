@@ -45,6 +45,7 @@ const PACKAGES: Record<string, string[]> = {
   '@libp2p/ping': ['drivers/dht'],
   '@libp2p/tcp': ['drivers/dht'],
   '@libp2p/websockets': ['drivers/dht'],
+  '@libp2p/webrtc': ['drivers/dht'],
   '@libp2p/interface': ['drivers/dht'],
   '@libp2p/utils': ['drivers/dht'],
   '@libp2p/crypto': ['drivers/dht'],

@@ -4,13 +4,14 @@ import * as z from 'zod'
 import { endpoint, Peer } from './values.ts'
 
 const Rung = z.enum(['tcp', 'wss', 'proxy'])
+const CarriedBy = z.enum([...Rung.options, 'webrtc'])
 
 /** How datagrams get to an endpoint. */
 export const Way = z
-  .enum(['tcp', 'wss', 'proxy', 'guest'])
+  .enum([...CarriedBy.options, 'guest'])
   .optional()
   .describe(
-    'by what carrier: TCP, a WebSocket on port 443, one through an HTTP proxy; guest: one that it opened to this node, and the address is only a name for that. Absent: by UDP',
+    'by what carrier: TCP, a WebSocket on port 443, one through an HTTP proxy, WebRTC; guest: one that it opened to this node, and the address is only a name for that. Absent: by UDP',
   )
 
 const datagrams = {
@@ -22,7 +23,14 @@ const datagrams = {
 export const Carriers = z
   .object({
     own: z
-      .array(z.object({ ...Peer, endpoint: endpoint.describe('its UDP endpoint'), rung: Rung, ...datagrams }))
+      .array(
+        z.object({
+          ...Peer,
+          endpoint: endpoint.describe('its UDP endpoint; of WebRTC only a name'),
+          rung: CarriedBy,
+          ...datagrams,
+        }),
+      )
       .describe('that this node has opened to others'),
     tried: z
       .array(
@@ -35,6 +43,10 @@ export const Carriers = z
         }),
       )
       .describe('nodes that were to carry, since UDP was last answered'),
+    missing: z
+      .array(z.enum(['webrtc']))
+      .optional()
+      .describe('what this platform does not have, as was found when it was wanted'),
   })
   .describe('streams in the place of UDP; nothing where UDP gets out')
 

@@ -54,6 +54,11 @@ export async function main(
     log.error('crashed', { error: String(error.stack) })
     process.exit(1)
   })
+  // libp2p's WebRTC leaves calls that are called off to nobody (docs/protocol/carrier.md); all else that nobody waits for is a mistake of ours
+  process.on('unhandledRejection', reason => {
+    if (!(reason instanceof DOMException)) throw reason
+    log.warn('called off, and nobody waited for it', { error: reason.message })
+  })
   let daemon: Daemon | undefined
   let unwanted = false
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

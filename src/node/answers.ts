@@ -1,8 +1,9 @@
-/** What an answer of another node tells: where we are, that it is there, and that it can be a neighbour in the DHT. */
+/** What an answer of another node tells: where we are, that it is there, that it can be a neighbour in the DHT; and who hears of paths. */
 
 import type { Endpoint } from '../base/ip.ts'
 import { isGuest } from '../protocol/carrier/guest.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
+import type { Output } from '../protocol/path/events.ts'
 import type { Carrying } from './carrying.ts'
 import type { Contacts } from './contacts.ts'
 import type { Dht } from './dht.ts'
@@ -51,6 +52,20 @@ export class Answers {
     if (traversal.relayAt(key, endpoint) || isGuest(endpoint.host)) return
     if (contacts.has(key)) memory.saw(key, endpoint)
     if (this.isOpen(key)) dht.join(key, endpoint)
+  }
+
+  /** What became of the path to a member. */
+  told(key: PublicKey, what: Output & { kind: 'tell' }): void {
+    const { carrying, traversal } = this.#parts
+    traversal.told(key, what)
+    carrying.webrtc.told(key, what)
+  }
+
+  /** It is no member any more. */
+  forget(key: PublicKey): void {
+    const { carrying, traversal } = this.#parts
+    traversal.forget(key)
+    carrying.webrtc.forget(key)
   }
 
   /** A boot node, or a member that anybody can reach: the others hold no records for the DHT. */

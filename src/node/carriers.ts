@@ -3,7 +3,7 @@
  * opened here. To all else they look like UDP: whatever is for an address that a carrier leads to goes there, and what comes out of one comes
  * from an endpoint.
  *
- *     guest    WireGuard, control ──▶ carrier ──▶ server          by the server's address
+ *     guest    WireGuard, control ──▶ carrier ──▶ server          by the server's address; of a call (WebRTC), by a name for the member
  *     server   its port W: control, or its own WireGuard          from the guest's name (protocol/carrier/guest.ts)
  *              a port of its relay: as a datagram that came there
  *              any other: dropped
@@ -16,8 +16,9 @@ import { type ByteStream, Carrier, type CarrierCounters } from '../drivers/carri
 import { Loopback } from '../drivers/carrier/loopback.ts'
 import type { Clock } from '../os/clock.ts'
 import type { Udp } from '../os/udp.ts'
+import { wireguardPort } from '../protocol/carrier/frame.ts'
 import { guestEndpoint, isGuest } from '../protocol/carrier/guest.ts'
-import type { Rung } from '../protocol/carrier/rungs.ts'
+import type { CarriedBy } from '../protocol/carrier/rungs.ts'
 import { controlByte } from '../protocol/control/constants.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import { portRange } from '../protocol/relay/constants.ts'
@@ -40,15 +41,17 @@ export type CarriersParts = {
 }
 
 type Line = { readonly key: PublicKey; readonly carrier: Carrier }
+/** One that another node opened; it calls our W by this number. */
+type Guest = Line & { w: number }
 /** A carrier that this node opened. */
-type Own = Line & { readonly rung: Rung['name']; readonly endpoint: Endpoint }
+type Own = Line & { readonly rung: CarriedBy; readonly endpoint: Endpoint }
 
 /** For people. */
 export type CarriersReport = {
   readonly own: readonly ({
     readonly key: PublicKey
     readonly endpoint: Endpoint
-    readonly rung: Rung['name']
+    readonly rung: CarriedBy
   } & Readonly<CarrierCounters>)[]
   readonly guests: readonly ({ readonly key: PublicKey } & Readonly<CarrierCounters>)[]
   readonly dropped: Readonly<Record<string, number>>
@@ -59,21 +62,25 @@ const [guestsMost, strangersMost, ofKeyMost] = [512, 64, 2] as const
 /** A guest says something each 20 s: it refreshes its lease. */
 const silentMost = 2 * minute
 const sweepEvery = 30 * second
+/** Until WireGuard points elsewhere, and what is under way has come. */
+const leavingTime = 5 * second
 
 export class Carriers {
   readonly #parts: CarriersParts
   readonly #own = new Map<Address, Own>()
-  readonly #guests = new Map<Address, Line>()
+  readonly #guests = new Map<Address, Guest>()
+  /** Closed soon: UDP leads there again, and what is on its way shall come. */
+  readonly #leaving = new Map<Address, Own>()
   readonly #loopback: Loopback
   readonly #dropped: Record<string, number> = {}
-  #lastGuest = 0
+  #lastName = 0
   #sweeper: { cancel(): void } | null = null
   #closed = false
 
   constructor(parts: CarriersParts) {
     this.#parts = parts
     const { udp, listenPort } = parts
-    this.#loopback = new Loopback({ udp, listenPort, send: (bytes, to) => void this.send(bytes, to) })
+    this.#loopback = new Loopback({ udp, listenPort, send: (bytes, to) => void this.#carry(bytes, to) })
   }
 
   /** Does a carrier lead there, or did one? */
@@ -82,12 +89,23 @@ export class Carriers {
   }
 
   /** How a carrier leads there. */
-  wayTo(host: Address): Rung['name'] | 'guest' | null {
+  wayTo(host: Address): CarriedBy | 'guest' | null {
     return this.#own.get(host)?.rung ?? (isGuest(host) ? 'guest' : null)
   }
 
+  /** UDP gets nowhere, and other nodes carry for us. */
   get isGuest(): boolean {
-    return this.#own.size > 0
+    return [...this.#own.values()].some(({ rung }) => rung !== 'webrtc')
+  }
+
+  /** Members that this node has called. */
+  get calls(): number {
+    return [...this.#own.values()].filter(({ rung }) => rung === 'webrtc').length
+  }
+
+  /** Names under which a call leads to the member, whoever called. */
+  callsTo(key: PublicKey): Address[] {
+    return [...this.#own].flatMap(([host, own]) => (own.key === key && own.rung === 'webrtc' ? [host] : []))
   }
 
   /**
@@ -98,8 +116,16 @@ export class Carriers {
     const own = this.#own.get(to.host)
     if (own) own.carrier.send(bytes, to.port)
     else if (!isGuest(to.host)) return false
-    else this.#guests.get(to.host)?.carrier.send(bytes, port ?? this.#parts.listenPort())
+    else {
+      const guest = this.#guests.get(to.host)
+      guest?.carrier.send(bytes, port ?? guest.w)
+    }
     return true
+  }
+
+  /** WireGuard still points at one that is being left. */
+  #carry(bytes: Uint8Array, to: Endpoint): void {
+    if (!this.send(bytes, to)) this.#leaving.get(to.host)?.carrier.send(bytes, to.port)
   }
 
   /** Where WireGuard shall be pointed for this endpoint. */
@@ -118,33 +144,64 @@ export class Carriers {
   }
 
   /** This node has opened one, to there. */
-  open(key: PublicKey, endpoint: Endpoint, rung: Rung['name'], stream: ByteStream): void {
+  open(key: PublicKey, endpoint: Endpoint, rung: CarriedBy, stream: ByteStream): void {
     if (this.#closed) {
       stream.abort()
       return
     }
     this.#own.get(endpoint.host)?.carrier.close()
     const { clock, log, called, changed } = this.#parts
+    const { host } = endpoint
     const carrier = new Carrier(stream, clock, {
-      receive: (bytes, port) => this.#received(bytes, { host: endpoint.host, port }),
+      receive: (bytes, port) => this.#received(bytes, { host, port }),
       closed: () => {
-        if (this.#own.get(endpoint.host)?.carrier !== carrier) return
-        this.#own.delete(endpoint.host)
-        this.#loopback.forget(endpoint.host)
-        log.info('a carrier has ended', { node: called(key), by: rung })
-        if (!this.#closed) changed(endpoint.host, false)
+        if (this.#leaving.get(host)?.carrier === carrier) this.#leaving.delete(host)
+        const isCurrent = this.#own.get(host)?.carrier === carrier
+        if (isCurrent) this.#own.delete(host)
+        if (!this.#own.has(host)) this.#loopback.forget(host)
+        if (isCurrent) this.#ended(key, host, rung)
       },
     })
-    this.#own.set(endpoint.host, { key, endpoint, rung, carrier })
+    this.#own.set(host, { key, endpoint, rung, carrier })
     log.info('UDP does not get through: a carrier in its place', {
-      ...{ node: called(key), endpoint: formatEndpoint(endpoint), by: rung },
+      ...{ node: called(key), ...(rung !== 'webrtc' && { endpoint: formatEndpoint(endpoint) }), by: rung },
     })
-    changed(endpoint.host, true)
+    // of a call, its PONG tells
+    if (rung !== 'webrtc') changed(host, true)
   }
 
-  /** UDP gets there again. */
+  /** This node has called a member. @returns what leads to it by that */
+  openCall(key: PublicKey, stream: ByteStream): Endpoint {
+    const endpoint = this.#name()
+    this.open(key, endpoint, 'webrtc', stream)
+    return endpoint
+  }
+
+  /** UDP gets there again: nothing new goes by the carrier, and it ends when all is over to UDP. */
   leave(host: Address): void {
+    const own = this.#own.get(host)
+    if (!own) return
+    const { clock } = this.#parts
+    this.#own.delete(host)
+    this.#leaving.set(host, own)
+    clock.at(clock.now() + leavingTime, () => own.carrier.close())
+    this.#ended(own.key, host, own.rung)
+  }
+
+  /** It leads nowhere any more. */
+  drop(host: Address): void {
     this.#own.get(host)?.carrier.close()
+  }
+
+  #ended(key: PublicKey, host: Address, by: CarriedBy): void {
+    const { log, called, changed } = this.#parts
+    log.info('a carrier has ended', { node: called(key), by })
+    if (!this.#closed) changed(host, false)
+  }
+
+  /** An endpoint that leads to somebody by a carrier, and whose address he has not. */
+  #name(): Endpoint {
+    return guestEndpoint(this.#lastName++ % 2 ** 32)
   }
 
   /** Another node has opened one to us. */
@@ -155,16 +212,16 @@ export class Carriers {
       stream.abort()
       return
     }
-    const guest = guestEndpoint(this.#lastGuest++ % 2 ** 32)
-    const { clock } = this.#parts
+    const guest = this.#name()
+    const { clock, listenPort } = this.#parts
     const carrier = new Carrier(stream, clock, {
-      receive: (bytes, port) => this.#receivedOf(key, bytes, guest, port),
+      receive: (bytes, port) => this.#receivedOf(bytes, guest, port),
       closed: () => {
         this.#guests.delete(guest.host)
         this.#loopback.forget(guest.host)
       },
     })
-    this.#guests.set(guest.host, { key, carrier })
+    this.#guests.set(guest.host, { key, carrier, w: listenPort() })
     this.#sweeper ??= clock.at(clock.now() + sweepEvery, () => this.#sweep())
   }
 
@@ -181,7 +238,8 @@ export class Carriers {
   close(): void {
     this.#closed = true
     this.#sweeper?.cancel()
-    for (const { carrier } of [...this.#own.values(), ...this.#guests.values()]) carrier.close()
+    for (const { carrier } of [...this.#own.values(), ...this.#leaving.values(), ...this.#guests.values()])
+      carrier.close()
     this.#loopback.close()
   }
 
@@ -204,11 +262,14 @@ export class Carriers {
   }
 
   /** As a server: a guest has sent something to one of our ports. */
-  #receivedOf(key: PublicKey, bytes: Uint8Array, guest: Endpoint, port: number): void {
+  #receivedOf(bytes: Uint8Array, guest: Endpoint, port: number): void {
     const { listenPort, control, relay, serves } = this.#parts
-    if (port === listenPort()) {
+    const line = this.#guests.get(guest.host)
+    if (!line) return
+    if (port === listenPort() || port === wireguardPort) {
+      line.w = port
       if (bytes[0] === controlByte) control(bytes, guest)
-      else if (serves(key) === 'member') void this.#loopback.deliver(bytes, guest)
+      else if (serves(line.key) === 'member') void this.#loopback.deliver(bytes, guest)
       else this.#drop('not a control packet')
     } else if (port < portRange.first || port > portRange.last || !relay(bytes, guest, port)) {
       this.#drop('port of nobody')

@@ -5,9 +5,11 @@ import type { PublicKey } from '../protocol/identity/key.ts'
 import { Carriers, type CarriersParts, type CarriersReport } from './carriers.ts'
 import { Ladder, type LadderParts } from './ladder.ts'
 import type { Place } from './offers.ts'
+import { WebRtcPaths, type WebRtcPathsParts } from './webrtc.ts'
 
 export type CarryingParts = Omit<CarriersParts, 'changed'> &
-  Omit<LadderParts, 'carriers'> & {
+  Omit<LadderParts, 'carriers'> &
+  Omit<WebRtcPathsParts, 'carriers'> & {
     /** A node that others reach, by what is known of it. */
     readonly isOpen: (key: PublicKey) => boolean
     /** On a link of this machine. */
@@ -17,11 +19,17 @@ export type CarryingParts = Omit<CarriersParts, 'changed'> &
   }
 
 /** For people: the carriers that there are, and what was tried where UDP got no answer. */
-export type CarryingReport = CarriersReport & { readonly tried: ReturnType<Ladder['tried']> }
+export type CarryingReport = CarriersReport & {
+  readonly tried: ReturnType<Ladder['tried']>
+  /** What this platform does not have, as was found when it was wanted. */
+  readonly missing?: readonly 'webrtc'[]
+}
 
 export class Carrying {
   readonly carriers: Carriers
   readonly #ladder: Ladder
+  /** Past the relay, to members. */
+  readonly webrtc: WebRtcPaths
   readonly #parts: CarryingParts
 
   constructor(parts: CarryingParts) {
@@ -30,11 +38,13 @@ export class Carrying {
     this.carriers = new Carriers({
       ...parts,
       changed: (host, up) => {
-        if (!up) this.#ladder.ended(host)
+        if (up) this.webrtc.again()
+        else this.#ladder.ended(host)
         parts.changed(up ? 'another way than UDP leads to a node' : 'a way that is not UDP has ended')
       },
     })
     this.#ladder = new Ladder({ clock, log, carriers: this.carriers, open, ask, places: () => this.#far() })
+    this.webrtc = new WebRtcPaths({ ...parts, carriers: this.carriers })
   }
 
   /** Who is on our own link answers by UDP, or not at all: no network in between blocks it. */
@@ -70,11 +80,15 @@ export class Carrying {
   }
 
   report(): CarryingReport {
-    return { ...this.carriers.report(), tried: this.#ladder.tried() }
+    return {
+      ...{ ...this.carriers.report(), tried: this.#ladder.tried() },
+      ...(this.webrtc.isMissing && { missing: ['webrtc'] }),
+    }
   }
 
   stop(): void {
     this.#ladder.stop()
+    this.webrtc.stop()
     this.carriers.close()
   }
 }

@@ -123,9 +123,7 @@ export class Discovery {
       ...{ ...parts, receive: channel.receive },
       elsewhere: (bytes, to) => this.carriers.send(bytes, to),
     })
-    const answered = (key: PublicKey, endpoint: Endpoint, pong: Sighting) => {
-      if (!this.#stopped) this.#answers.heard(key, endpoint, pong)
-    }
+    const answered = (...it: [PublicKey, Endpoint, Sighting]) => void (this.#stopped || this.#answers.heard(...it))
     this.#boots = new Boots({
       ...{ clock, log, channel, warn, resolve: parts.resolve },
       answered: (boot, pong) => {
@@ -157,7 +155,8 @@ export class Discovery {
       elsewhere: (...it) => this.carriers.send(...it),
     })
     this.#carrying = new Carrying({
-      ...{ clock, log, udp: os.udp, called: parts.called, control: channel.receive },
+      ...{ clock, log, channel, udp: os.udp, called: parts.called, control: channel.receive },
+      input: (...it) => this.#contacts.input(...it),
       listenPort: () => this.#wanted?.listenPort ?? 0,
       relay: (...it) => this.#ownNetwork.relaying.hear(...it),
       serves: key => (trusted(key) ? 'member' : this.#ownNetwork.relaying.policy === 'anyone' ? 'stranger' : 'no'),
@@ -188,7 +187,7 @@ export class Discovery {
       {
         ...{ clock, random: os.random, log, channel, answered, called: parts.called },
         ...{ park: parts.park, hold: parts.hold, shake: parts.shake, anew: parts.anew, look: () => void this.#look() },
-        ...{ told: (...it) => this.#traversal.told(...it), leave: key => this.#traversal.leave(key) },
+        ...{ told: (...it) => this.#answers.told(...it), leave: key => this.#traversal.leave(key) },
         prepare: (...it) => this.#carrying.prepare(this.#traversal.prepare(...it)),
         offer: key => this.#traversal.offer(key),
         use: async (key, endpoint, because) => {
@@ -208,6 +207,7 @@ export class Discovery {
         parts.loadDirectory({
           ...{ streams: this.#streams, listenPort: this.#wanted!.listenPort, exempt: trusted, server, endpoints },
           carried: (...it) => this.carriers.accept(...it),
+          known: () => this.#traversal.reflectors().map(({ endpoint }) => endpoint),
           warn: message => warn('dht port', message),
         }),
       own: () => this.#publication.kept(),
@@ -324,7 +324,7 @@ export class Discovery {
     const members = new Set(wanted.members.map(({ key }) => key))
     for (const key of before) {
       if (!this.#trusted.has(key)) this.#records.forget(key)
-      if (!members.has(key)) this.#traversal.forget(key)
+      if (!members.has(key)) this.#answers.forget(key)
     }
     this.#self.set(wanted)
     this.#ownNetwork.serve()

@@ -84,7 +84,7 @@ export class Ladder {
     }
     if (elsewhere) {
       this.#climbs.clear()
-      for (const { endpoint } of carriers.report().own) carriers.leave(endpoint.host)
+      for (const { endpoint } of carriers.report().own) carriers.drop(endpoint.host)
     }
     const since = clock.now()
     this.#timers.in(headStart, () => {
@@ -141,6 +141,11 @@ export class Ladder {
     return this.#parts.places().slice(0, 3)
   }
 
+  /** Carriers to nodes that others reach: where a call leads to, UDP does not. */
+  #own() {
+    return this.#parts.carriers.report().own.filter(({ rung }) => rung !== 'webrtc')
+  }
+
   #climb({ key, endpoint }: Place): void {
     const { clock, carriers } = this.#parts
     const climb = this.#climbs.get(endpoint.host) ?? {
@@ -148,7 +153,7 @@ export class Ladder {
       ...{ againAt: Number.NEGATIVE_INFINITY, underWay: false, begunAt: clock.now(), results: [] },
     }
     if (this.#stopped || climb.underWay || climb.againAt > clock.now() || carriers.leadsTo(endpoint.host)) return
-    if (carriers.report().own.length >= carriersMost) return
+    if (this.#own().length >= carriersMost) return
     this.#climbs.set(endpoint.host, climb)
     void this.#race(climb)
   }
@@ -235,7 +240,7 @@ export class Ladder {
   async #askUdp(): Promise<void> {
     const { carriers, ask } = this.#parts
     await Promise.all(
-      carriers.report().own.map(async ({ key, endpoint }) => {
+      this.#own().map(async ({ key, endpoint }) => {
         if (!(await ask(key, endpoint)) || this.#stopped) return
         this.answered()
         this.#climbs.delete(endpoint.host)

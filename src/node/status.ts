@@ -4,7 +4,7 @@ import { type Endpoint, formatEndpoint } from '../base/ip.ts'
 import type { WallTime } from '../base/time.ts'
 import type { ActualInterface, ActualPeer } from '../drivers/wireguard/interface.ts'
 import { isAlive } from '../drivers/wireguard/plan.ts'
-import type { Rung } from '../protocol/carrier/rungs.ts'
+import type { CarriedBy } from '../protocol/carrier/rungs.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Member } from '../protocol/network/types.ts'
 import type { CandidateView, PathView } from '../protocol/path/view.ts'
@@ -16,7 +16,7 @@ export type MemberReport = Omit<Member, 'endpoint'> & {
   readonly state: PathState
   readonly endpoint?: string
   /** By what carrier, if not by UDP. */
-  readonly by?: Rung['name'] | 'guest'
+  readonly by?: CarriedBy | 'guest'
   readonly latestHandshake?: WallTime
   readonly received: number
   readonly sent: number

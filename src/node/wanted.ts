@@ -33,6 +33,8 @@ export type DirectoryLink = {
   readonly warn: (message: string) => void
   /** A node has opened a carrier to us. */
   readonly carried: (key: PublicKey, stream: ByteStream) => void
+  /** Nodes that others reach, where they answer us. */
+  readonly known: () => readonly Endpoint[]
 }
 
 export type DiscoveryParts = {

@@ -145,7 +145,7 @@ test('no way out at all', () => {
 test('a member that has come by a carrier has no address to be told', () => {
   const [, b] = status.members
   const members = [{ ...b!, endpoint: '[3fff:fff::1]:1', by: 'guest' as const }]
-  assert.match(line({ members }, '●')!, /^● direct +b\.test .* by a carrier \(TCP or WebSocket\) +5 s ago/)
+  assert.match(line({ members }, '●')!, /^● direct +b\.test .* by a carrier \(TCP, WebSocket or WebRTC\) +5 s ago/)
 })
 
 test('bytes and ages', () => {

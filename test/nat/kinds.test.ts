@@ -13,7 +13,7 @@ const node = process.execPath
 const [eim, adm, apdm] = ['endpoint-independent', 'address-dependent', 'address-and-port-dependent'] as const
 
 const expected: Record<
-  Exclude<Nat, 'tcp-only' | 'udp-blocked' | 'proxy-only'>,
+  Exclude<Nat, 'tcp-only' | 'udp-blocked' | 'calls-only' | 'proxy-only'>,
   Omit<Behaviour, 'udp' | 'seen' | 'steps'>
 > = {
   public: { mapping: eim, filtering: eim, portKept: true, hairpin: 'outside' },

@@ -7,7 +7,7 @@ import type { Time } from '../../src/base/time.ts'
 import { Carrying } from '../../src/node/carrying.ts'
 import { nextTurn } from '../../src/os/turn.ts'
 import { systemUdp } from '../../src/os/udp.ts'
-import type { Rung } from '../../src/protocol/carrier/rungs.ts'
+import type { CarriedBy } from '../../src/protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../src/protocol/identity/key.ts'
 import { Simulation } from '../../src/sim/simulation.ts'
 import { type End, streamPair } from '../drivers/carrier/stream.ts'
@@ -17,7 +17,7 @@ const other = { key: 'C'.repeat(43) as PublicKey, endpoint: { host: '192.0.2.2',
 const near = { key: 'N'.repeat(43) as PublicKey, endpoint: { host: '192.168.1.7', port: 20_000 } }
 const member = { key: 'D'.repeat(43) as PublicKey, endpoint: { host: '192.0.2.3', port: 20_000 } }
 
-type Way = Rung['name'] | 'udp'
+type Way = CarriedBy | 'udp'
 
 function node(works: Way[] = []) {
   const simulation = new Simulation(1)
@@ -48,6 +48,8 @@ function node(works: Way[] = []) {
     },
     ask: async () => passes.has('udp'),
     places: () => [near, boot, other],
+    channel: { ping: async () => null },
+    input() {},
     isOpen: key => key === member.key,
     isNear: host => host.startsWith('192.168.'),
     changed: why => void changes.push(why),

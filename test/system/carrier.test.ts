@@ -108,6 +108,36 @@ test('a member that can be reached needs no relay: a carrier leads to itself', o
   await allDown(stage, pair)
 })
 
+test(
+  'a network that drops WireGuard and lets calls pass: WebRTC leads past the relay, and ends with the network',
+  options,
+  async t => {
+    await using lab = await createLab()
+    const stage = await Stage.build(lab)
+    const pair = await pairBehind(stage, 'calls-only', 'port-restricted')
+    const [a, b] = pair.members
+    for (const member of pair.members) await up(member)
+    await reaches(b, a)
+    const by = (way: string) => (it: { out: string }) =>
+      it.out.includes(`"by": "${way}"`) && /"path": "direct"/.test(it.out)
+    const direct = (name: string) => [bin, 'explain', `${name}.test`, '--json']
+    await a.host.until(direct('b'), it => by('webrtc')(it) && !/"relayed": true/.test(it.out), { timeout: patience })
+    await b.host.until(direct('a'), by('guest'), { timeout: patience })
+    t.diagnostic((await a.host.ok([bin, 'explain', 'b.test'])).split('\n')[0]!)
+    await a.host.ok(['ping', '-n', '-c20', '-i0.05', '-W5', '-s1372', '-Mdo', b.overlay])
+    await reaches(b, a)
+
+    // what a call was made of is gone: back to the relay
+    await a.home.become('udp-blocked')
+    await a.host.until(['ping', '-n', '-c1', '-W1', b.overlay], ({ code }) => code === 0, { timeout: patience })
+    await a.host.until(direct('b'), ({ out }) => /"relayed": true/.test(out), { timeout: patience })
+    // and UDP is let out: no call is needed
+    await a.home.become('port-restricted')
+    await a.host.until([bin, 'explain', 'b.test'], ({ out }) => /^b\.test: direct, \d/.test(out), { timeout: patience })
+    await allDown(stage, pair)
+  },
+)
+
 test('the boot node that carries is killed: the other one carries on', options, async () => {
   await using lab = await createLab()
   const stage = await Stage.build(lab)

@@ -57,7 +57,7 @@ export default class Up extends WhCommand {
     }),
     web: Flags.string({
       description:
-        'listen on TCP port 443, for nodes that get out by HTTPS only (helpers and boot nodes, if it is free)',
+        'listen on TCP port 443, for nodes that get out by HTTPS only, and on UDP port 3478 for their calls (helpers and boot nodes, if they are free)',
       options: ['on', 'off'],
     }),
     foreground: Flags.boolean({

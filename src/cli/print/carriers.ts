@@ -21,6 +21,7 @@ export function carriedWords({ own, tried }: Carriers): string | null {
 /** An endpoint, and by what carrier. The address of a guest is only a name. */
 export function byWords(endpoint: string, by: Way): string {
   if (by === 'guest') return `by ${guestWords}`
+  if (by === 'webrtc') return `by ${rungWords.webrtc}`
   return by ? `${endpoint} by ${by}` : endpoint
 }
 

@@ -8,7 +8,7 @@ import type { PublicKey } from '../../protocol/identity/key.ts'
 type Named = (key: PublicKey) => { key: PublicKey; hostname?: string }
 
 export function carriersOf(
-  { own, tried }: Pick<CarryingReport, 'own' | 'tried'>,
+  { own, tried, missing = [] }: Pick<CarryingReport, 'own' | 'tried' | 'missing'>,
   named: Named,
 ): AnswerOf<'status'>['carriers'] {
   return {
@@ -18,6 +18,7 @@ export function carriersOf(
       endpoint: formatEndpoint(endpoint),
       results: [...results],
     })),
+    ...(missing.length > 0 && { missing: [...missing] }),
   }
 }
 

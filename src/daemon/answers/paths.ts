@@ -45,11 +45,12 @@ export function netchecked(
 }
 
 /** As the protocol's words have them. */
-function carriersIn({ own, tried }: AnswerOf<'netcheck'>['carriers']) {
+function carriersIn({ own, tried, missing }: AnswerOf<'netcheck'>['carriers']) {
   const name = ({ hostname, key }: { hostname?: string | undefined; key: string }) => hostname ?? `${key.slice(0, 10)}…`
   return {
     by: own.map(server => ({ name: name(server), rung: server.rung })),
     tried: tried.map(climb => ({ name: name(climb), results: climb.results })),
+    missing,
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Endpoint } from '../../base/ip.ts'
-import type { Rung } from '../../protocol/carrier/rungs.ts'
+import type { CarriedBy } from '../../protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
 import type { ByteStream } from '../carrier/carrier.ts'
 
@@ -43,8 +43,11 @@ export interface Directory {
   announce(endpoints: readonly Endpoint[]): Promise<void>
   /** Connects to a node whose key and endpoint are known. @throws where it does not answer. */
   join(key: PublicKey, endpoint: Endpoint): Promise<void>
-  /** A stream for a carrier, by this rung and no other; `null` where this machine does not have it. @throws where it does not get through */
-  carry(key: PublicKey, endpoint: Endpoint, rung: Rung['name'], signal: AbortSignal): Promise<ByteStream | null>
+  /**
+   * A stream for a carrier, by this way and no other; `null` where this machine does not have it. @throws where it does not get through
+   * @param endpoint for WebRTC, one where the node answers control packets
+   */
+  carry(key: PublicKey, endpoint: Endpoint, by: CarriedBy, signal: AbortSignal): Promise<ByteStream | null>
   /** The nodes of the routing table, and where their connections lead. */
   neighbours(): readonly { readonly key: PublicKey; readonly endpoint?: Endpoint }[]
   status(): DirectoryStatus

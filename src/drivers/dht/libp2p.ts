@@ -12,12 +12,11 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 import { Failure } from '../../base/failure.ts'
 import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
 import { minute, second, type Time } from '../../base/time.ts'
-import { carrierProtocol } from '../../protocol/carrier/frame.ts'
-import type { Rung } from '../../protocol/carrier/rungs.ts'
+import type { CarriedBy } from '../../protocol/carrier/rungs.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
 import type { ByteStream } from '../carrier/carrier.ts'
 import { formatPeerAddress, isLoopback, readPeerAddress, type Via } from './address.ts'
-import { byteStream, CarrierDialer } from './carry.ts'
+import { CarrierStreams } from './carry.ts'
 import type { Components } from './components.ts'
 import { Dialer, DialFailed, readTarget } from './dialer.ts'
 import type { Directory, DirectoryStatus, WalkStep } from './directory.ts'
@@ -28,7 +27,6 @@ import { Limit, nextEvent } from './limit.ts'
 import { Announced, type DirectoryOptions, dhtOf, settings } from './settings.ts'
 import { openStore, type Store } from './store.ts'
 import { keyOfPlace, Values } from './values.ts'
-import { webSocketTransport } from './websocket.ts'
 
 export type { DirectoryOptions } from './settings.ts'
 
@@ -37,8 +35,6 @@ const walkTime = 10 * second
 /** Peers kept on disk beside those of the table and the connected. */
 const storedPeers = 2048
 const identifyTime = 2 * second
-/** An old one that is not yet known to be dead, and its successor. */
-const carrierLimits = { maxInboundStreams: 2, runOnLimitedConnection: true }
 
 /** Starts the node; it knows nobody but the peers of its folder until `join`. @throws where libp2p cannot start. */
 export async function createDirectory(options: DirectoryOptions): Promise<Directory> {
@@ -111,7 +107,7 @@ class LibP2pDirectory implements Directory {
   readonly #kademlia: Kademlia
   /** Aborted when this node stops. */
   readonly #stopped = new AbortController()
-  #carriers: CarrierDialer | null = null
+  #carriers: CarrierStreams | null = null
   #named = 0
   #sweeping = false
   #selfWalk = false
@@ -138,19 +134,9 @@ class LibP2pDirectory implements Directory {
   }
 
   async start(components: Components): Promise<void> {
-    const { transportManager, connectionManager, upgrader } = components
+    const { transportManager, connectionManager } = components
     const { node, gate, announced, options } = this.#parts
-    const { web = null, carried } = options
-    this.#carriers = new CarrierDialer({
-      ...{ dial: (...it) => transportManager.dial(...it), upgrader, web },
-      proxied: connect => webSocketTransport({ connect, certificate: null })(components),
-    })
-    if (carried)
-      await node.handle(
-        carrierProtocol,
-        (stream, { remotePeer }) => carried(gate.keyOf(remotePeer)!, byteStream(stream)),
-        carrierLimits,
-      )
+    this.#carriers = await CarrierStreams.open(node, components, gate, options)
     const dialer = new Dialer({
       self: node.peerId,
       clock: options.os.clock,
@@ -174,7 +160,7 @@ class LibP2pDirectory implements Directory {
       options.warn(`TCP port ${options.tcpPort} is taken by another program: no DHT for nodes whose UDP is blocked`)
     }
     if (options.certificate && !has('wss'))
-      options.log.warn('no WebSockets: another program has the port', { port: web?.port })
+      options.log.warn('no WebSockets: another program has the port', { port: options.web?.port })
     await this.#announce()
     void this.#recall()
   }
@@ -266,11 +252,11 @@ class LibP2pDirectory implements Directory {
     }
   }
 
-  async carry(key: PublicKey, endpoint: Endpoint, rung: Rung['name'], signal: AbortSignal): Promise<ByteStream | null> {
+  async carry(key: PublicKey, endpoint: Endpoint, by: CarriedBy, signal: AbortSignal): Promise<ByteStream | null> {
     const peer = peerOf(key)
     if (!this.#parts.gate.admits(peer, 'dial')) throw new Failure('too little work')
     if (isLoopback(endpoint.host)) this.#parts.gate.loopback = true
-    return (await this.#carriers?.open(peer.toString(), endpoint, rung, signal)) ?? null
+    return (await this.#carriers?.dial(peer.toString(), endpoint, by, signal)) ?? null
   }
 
   neighbours(): { key: PublicKey; endpoint?: Endpoint }[] {
@@ -303,6 +289,7 @@ class LibP2pDirectory implements Directory {
     if (this.#stopped.signal.aborted) return
     this.#stopped.abort()
     this.#kademlia.stop()
+    await this.#carriers?.stop()
     await this.#parts.node.stop()
     await this.#parts.store.close()
   }

@@ -22,10 +22,11 @@ import type { Gate } from './gate.ts'
 import { k, protocol } from './kademlia.ts'
 import { type StreamSource, streamTransport } from './transport.ts'
 import type { Values } from './values.ts'
+import type { Ice } from './webrtc.ts'
 import { webSocketTransport } from './websocket.ts'
 
 export type DirectoryOptions = {
-  readonly os: Pick<Os, 'clock' | 'random' | 'crypto' | 'files'>
+  readonly os: Pick<Os, 'clock' | 'random' | 'crypto' | 'files' | 'udp'>
   readonly log: Logger
   readonly privateKey: PrivateKey
   readonly namespace: string
@@ -41,8 +42,10 @@ export type DirectoryOptions = {
   readonly streams: StreamSource | null
   /** WebSockets; absent: none of them, neither in nor out. */
   readonly web?: Web
-  /** The certificate to show on port 443; absent: nobody listens there. */
+  /** The certificate to show on port 443; absent: nobody listens there, and not on STUN's port. */
   readonly certificate?: Certificate
+  /** For calls by WebRTC; absent: none of them, neither in nor out. */
+  readonly ice?: () => Promise<Ice>
   /** A node has opened a carrier to us. */
   readonly carried?: (key: PublicKey, stream: ByteStream) => void
   /** A folder of our own; `null` for memory. */

@@ -4,12 +4,15 @@
  *
  *      0        2       4
  *      | length | port  | length bytes |          port: of the server, to which the guest sends, or from which it gets
+ *                                                 1: its WireGuard's, whatever that is
  *      | 4      | 0     | received u32 |          port 0: so many bytes of frames have come so far, modulo 2^32
  *
  * All numbers big-endian. What is in a datagram is no business of the carrier: it is sealed, by WireGuard or by us.
  */
 
 export const headSize = 4
+/** The port of the server's WireGuard, for who does not know its number. */
+export const wireguardPort = 1
 /** A control packet has at most 1400 bytes, WireGuard's of an MTU of 1420 have 1452; and some, for other MTUs. */
 export const longest = 2_048
 /** Both ends speak this libp2p protocol. */

@@ -20,6 +20,18 @@ export const rungs: readonly Rung[] = [
   { name: 'proxy', after: 1_700 },
 ]
 
+/**
+ * Between two members of which neither can be reached, where a network knows WireGuard and drops it, and lets calls pass: WebRTC, which a home
+ * of theirs brings together. It is no rung towards the home, but the way past it.
+ */
+export type CarriedBy = Rung['name'] | 'webrtc'
+
+/** To a member that is reached through a relay only: first so long after that is known, ms, then doubling to the last. */
+export const callMember = { first: 2 * second, last: 5 * 60 * second } as const
+
+/** For ICE: it asks for where it is seen, and tries some ten pairs of addresses, 50 ms apart. */
+export const callTime = 15 * second
+
 /** Where UDP is known to be silent, there is no reason to wait for it. */
 export const headStart = rungs[0]!.after
 

@@ -2,7 +2,7 @@
 
 import { type Endpoint, formatEndpoint } from '../../base/ip.ts'
 import { isGuest } from './guest.ts'
-import { type Rung, rungs } from './rungs.ts'
+import { type CarriedBy, type Rung, rungs } from './rungs.ts'
 
 type RungName = Rung['name']
 
@@ -10,7 +10,7 @@ type RungName = Rung['name']
 export type Tried = { readonly rung: RungName; readonly result: string }
 
 /** A node to which a carrier of ours leads. */
-export type Server = { readonly name: string; readonly endpoint: Endpoint; readonly rung: RungName }
+export type Server = { readonly name: string; readonly endpoint: Endpoint; readonly rung: CarriedBy }
 
 /** A node to which one was tried. */
 export type Climbed = { readonly name: string; readonly endpoint: Endpoint; readonly results: readonly Tried[] }
@@ -20,14 +20,15 @@ export const through = 'through'
 export const underWay = 'under way'
 export const notFirst = 'another was first'
 
-export const rungWords: Readonly<Record<RungName, string>> = {
+export const rungWords: Readonly<Record<CarriedBy, string>> = {
   tcp: 'TCP',
   wss: 'a WebSocket on TCP port 443',
   proxy: 'a WebSocket through the HTTP proxy',
+  webrtc: 'WebRTC',
 }
 
 /** Nobody knows by which rung a guest has come. */
-export const guestWords = 'a carrier (TCP or WebSocket)'
+export const guestWords = 'a carrier (TCP, WebSocket or WebRTC)'
 
 /** An endpoint; the name of a guest leads nowhere, and says nothing to people. */
 export function placeWords(endpoint: Endpoint): string {
@@ -41,8 +42,9 @@ export function serverWords(servers: readonly Pick<Server, 'name' | 'rung'>[], p
     .join('; ')
 }
 
-function byRung<T extends { readonly rung: RungName }>(all: readonly T[]): Map<RungName, T[]> {
-  const groups = rungs.map(({ name }) => [name, all.filter(({ rung }) => rung === name)] as const)
+function byRung<T extends { readonly rung: CarriedBy }>(all: readonly T[]): Map<CarriedBy, T[]> {
+  const names: CarriedBy[] = [...rungs.map(({ name }) => name), 'webrtc']
+  const groups = names.map(name => [name, all.filter(({ rung }) => rung === name)] as const)
   return new Map(groups.flatMap(([name, some]) => (some.length === 0 ? [] : [[name, some]])))
 }
 

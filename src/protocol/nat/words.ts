@@ -9,6 +9,8 @@ import type { FamilyReport, Mapping, Report } from './classify.ts'
 export type Carried = {
   readonly by: readonly Pick<Server, 'name' | 'rung'>[]
   readonly tried: readonly Pick<Climbed, 'name' | 'results'>[]
+  /** What this platform does not have. */
+  readonly missing?: readonly 'webrtc'[] | undefined
 }
 
 /** `12 s`, `4 min`, `3 h`: how long something lasted. */
@@ -107,10 +109,13 @@ function of({ families }: Report, family: 4 | 6): FamilyReport | undefined {
   return families.find(each => each.family === family)
 }
 
-function silence(families: readonly FamilyReport[], { by, tried }: Carried): string[] {
+function silence(families: readonly FamilyReport[], { by, tried, missing = [] }: Carried): string[] {
   if (by.length > 0) {
+    const direct = missing.includes('webrtc')
+      ? 'nor by WebRTC, which this platform does not have'
+      : 'or WebRTC does, which is tried with members in use'
     return [
-      `UDP is blocked here: no node answers by UDP. Members are reached by ${serverWords(by)}, with less throughput. No direct path is possible unless UDP gets out.`,
+      `UDP is blocked here: no node answers by UDP. Members are reached by ${serverWords(by)}, with less throughput. No direct path is possible unless UDP gets out, ${direct}.`,
     ]
   }
   if (tried.some(({ results }) => results.length > 0)) {

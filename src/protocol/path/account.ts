@@ -14,7 +14,7 @@ import type { CandidateView } from './view.ts'
 type About = Pick<Subject, 'name' | 'now' | 'ours' | 'theirs' | 'view' | 'heard' | 'asked'>
 
 function namedBy({ kind, sources, endpoint }: CandidateView, name: string): string {
-  if (isGuest(endpoint.host)) return `only a name: ${name} came by ${guestWords}`
+  if (isGuest(endpoint.host)) return `only a name: what leads to ${name} is ${guestWords}`
   const by = sources.includes('offer') ? `${name} says so now` : `${name}'s record says so`
   const words: Record<CandidateView['kind'], string> = {
     lan: 'announced on this link',

@@ -64,10 +64,13 @@ const roundTrip = ({ rtt }: PathView) => (rtt === null || rtt === undefined ? []
 function directWay(subject: Subject): string {
   const { view } = subject
   const endpoint = view.endpoint!
-  if (isGuest(endpoint.host)) {
-    return [`direct, by ${guestWords} that ${subject.name} has opened here`, ...roundTrip(view)].join(', ')
-  }
   const carrier = carrierTo(endpoint, subject)
+  if (isGuest(endpoint.host)) {
+    const how = carrier
+      ? `by ${carrier} (UDP does not get out here)`
+      : `by ${guestWords} that ${subject.name} has opened here`
+    return [`direct, ${how}`, ...roundTrip(view)].join(', ')
+  }
   const how = carrier ? `by ${carrier} (UDP does not get out here)` : 'direct'
   return [how, placeWords(endpoint), ...roundTrip(view)].join(', ')
 }
@@ -87,14 +90,16 @@ function direct(subject: Subject): Cause {
       `${name} speaks plain WireGuard, or something drops control packets on the way: the end of this path is noticed late, after 16 s`,
     )
   }
+  const isCarried = isGuest(view.endpoint!.host)
+  const reason = isCarried ? 'it leads past the relay' : kindReasons[kind!]
   const unsteady =
-    kind === 'punched'
+    kind === 'punched' && !isCarried
       ? [
           `a guessed port lasts as long as the NAT's mapping: port mapping (UPnP, PCP) on the router of either side would make a lasting path`,
         ]
       : []
   const udp = carrierTo(view.endpoint!, subject) ? [lettingOut(ours)] : []
-  return because(`${way}, because ${kindReasons[kind!]} and it answers; ${rank}`, ...unsteady, ...udp)
+  return because(`${way}, because ${reason} and it answers; ${rank}`, ...unsteady, ...udp)
 }
 
 /** There is a path, and it is a detour: why no direct one was found is what a person asks. */

@@ -8,6 +8,7 @@
  */
 
 import { familyOf, formatEndpoint } from '../../base/ip.ts'
+import { isGuest } from '../carrier/guest.ts'
 import { type Candidate, type Kind, onLink, type Surroundings } from './candidate.ts'
 import { fasterBy, fasterShare } from './constants.ts'
 
@@ -28,11 +29,12 @@ export function kindOf(candidate: Candidate): Kind {
 
 /**
  * 0: on our own link, or what a person wrote. 1: an address that the peer has, or holds on its router by agreement. 2: what
- * only a NAT's mapping or a moment's observation keeps up. 3: a relay, even one on our own link.
+ * only a NAT's mapping or a moment's observation keeps up. 3: a carrier between the two, which is no UDP. 4: a relay, even one on our own link.
  */
-export function tier(candidate: Candidate, around: Surroundings): 0 | 1 | 2 | 3 {
+export function tier(candidate: Candidate, around: Surroundings): 0 | 1 | 2 | 3 | 4 {
   const kind = kindOf(candidate)
-  if (kind === 'relayed') return 3
+  if (kind === 'relayed') return 4
+  if (isGuest(candidate.endpoint.host)) return 3
   if (kind === 'lan' || kind === 'fixed' || onLink(candidate.endpoint.host, around)) return 0
   return kind === 'host' || kind === 'mapped' ? 1 : 2
 }

@@ -114,8 +114,8 @@ test('carriers of others that lead here: for whom, how much, and what was droppe
   guests   none
   dropped  1 no leg, 3 port of nobody, 2 no room in a carrier
 
-  FROM                          TO                  PACKETS  TRAFFIC
-  a carrier (TCP or WebSocket)  198.51.100.4:40004  1        60 B
+  FROM                                  TO                  PACKETS  TRAFFIC
+  a carrier (TCP, WebSocket or WebRTC)  198.51.100.4:40004  1        60 B
 
   CARRIER OF   DATAGRAMS IN  OUT
   a.test       12            30

@@ -13,6 +13,7 @@
  *   hairpin                     full-cone, and a host inside reaches another by its outside address
  *   tcp-only                    TCP, and no UDP
  *   udp-blocked                 TCP to port 443 and nothing else
+ *   calls-only                  TCP to port 443, and UDP that begins as STUN or DTLS do
  *   proxy-only                  nothing: what gets out does so by a proxy on the router
  *
  * Linux maps endpoint-independently as long as no two hosts inside use one port: a source that has a mapping is given it again.
@@ -29,12 +30,16 @@ export const natRules = [
   'hairpin',
   'tcp-only',
   'udp-blocked',
+  'calls-only',
   'proxy-only',
 ] as const
-/** Of these, the ones that let no UDP out, and what they do let out. */
+/** Of these, the ones that let out no UDP that they do not know, and what they do let out. */
 export const withoutUdp: Readonly<Partial<Record<NatRule, string>>> = {
   'tcp-only': 'iifname "lan" meta l4proto tcp accept',
   'udp-blocked': 'iifname "lan" tcp dport 443 accept',
+  // STUN's cookie, 4 bytes into it (RFC 8489 §5); the first byte of DTLS (RFC 7983 §7)
+  'calls-only':
+    'iifname "lan" tcp dport 443 accept; iifname "lan" meta l4proto udp @th,96,32 0x2112a442 accept; iifname "lan" meta l4proto udp @th,64,8 20-63 accept',
   'proxy-only': '',
 }
 export type NatRule = (typeof natRules)[number]
@@ -80,6 +85,7 @@ const bodies: Record<NatRule, (sides: Sides) => string[]> = {
   ],
   'tcp-only': () => [post(masquerade)],
   'udp-blocked': () => [post(masquerade)],
+  'calls-only': () => [post(masquerade)],
   'proxy-only': () => [post(masquerade)],
 }
 

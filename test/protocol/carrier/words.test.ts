@@ -43,6 +43,6 @@ test('through whom, by the rung', () => {
 })
 
 test('the address of a guest is told to nobody', () => {
-  assert.equal(placeWords(guestEndpoint(7)), 'a carrier (TCP or WebSocket)')
+  assert.equal(placeWords(guestEndpoint(7)), 'a carrier (TCP, WebSocket or WebRTC)')
   assert.equal(placeWords({ host: '192.0.2.1', port: 7 }), '192.0.2.1:7')
 })

@@ -46,12 +46,12 @@ const verdicts: [string, Case, RegExp][] = [
   [
     'a member that has opened one to us',
     { view: direct(heard) },
-    /^b: direct, by a carrier \(TCP or WebSocket\) that b has opened here, 3\.1 ms, because its packets came from there/,
+    /^b: direct, by a carrier \(TCP, WebSocket or WebRTC\) that b has opened here, 3\.1 ms, because its packets came from there/,
   ],
   [
     'one that did, and is silent now',
     { view: direct({ ...heard, answeredAt: now - 9 * second }), asked: asked(2, { answers: false }) },
-    /it last answered 9 s ago \(a carrier \(TCP or WebSocket\)\)/,
+    /it last answered 9 s ago \(a carrier \(TCP, WebSocket or WebRTC\)\)/,
   ],
   [
     'nothing gets out',
@@ -120,5 +120,8 @@ test('a member whom nobody has seen by UDP', () => {
 
 test('the address of a guest is said to be only a name', () => {
   const [place] = of({ view: direct(heard) }).candidates
-  assert.match(place!.account, /^only a name: b came by a carrier \(TCP or WebSocket\): in use; answered 2 s ago/)
+  assert.match(
+    place!.account,
+    /^only a name: what leads to b is a carrier \(TCP, WebSocket or WebRTC\): in use; answered 2 s ago/,
+  )
 })
