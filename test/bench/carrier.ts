@@ -1,6 +1,7 @@
 /**
  * What it costs to be where UDP is blocked: throughput of a tunnel, and how long a ping takes while it is full, by each rung of the ladder,
- * beside the same tunnel relayed by UDP; one pair of members after the other, each through the same helper. RUNS=3 chooses.
+ * beside the same tunnel relayed by UDP; one pair of members after the other, each through the same helper, but by WebRTC from one to the other.
+ * RUNS=3 chooses.
  */
 
 import { createLab, type Host } from '../lab/lab.ts'
@@ -13,13 +14,20 @@ const runs = Number(process.env.RUNS ?? 3)
 const seconds = 5
 const proxyPort = 3_128
 
-type Case = { readonly name: string; readonly first: NatRule; readonly environment: readonly string[] }
+type Case = {
+  readonly name: string
+  readonly first: NatRule
+  readonly environment: readonly string[]
+  /** The other side is within reach of a call. */
+  readonly call?: true
+}
 
 const cases: readonly Case[] = [
   { name: 'UDP, relayed', first: 'symmetric', environment: [] },
   { name: 'tcp', first: 'tcp-only', environment: [] },
   { name: 'wss', first: 'udp-blocked', environment: [] },
   { name: 'proxy', first: 'proxy-only', environment: [`HTTPS_PROXY=http://192.168.1.1:${proxyPort}`] },
+  { name: 'webrtc, direct', first: 'calls-only', environment: [], call: true },
 ]
 
 type Found = { readonly idle: number[]; readonly loaded: number[]; readonly up: number; readonly down: number }
@@ -55,7 +63,7 @@ export async function run(): Promise<void> {
   }
 }
 
-async function measure({ first, environment }: Case): Promise<Found> {
+async function measure({ first, environment, call }: Case): Promise<Found> {
   await using lab = await createLab()
   const stage = await Stage.build(lab, 1)
   const onRouter = async (router: Host) => {
@@ -63,9 +71,9 @@ async function measure({ first, environment }: Case): Promise<Found> {
     await router.spawn(proxy).says(/ready/)
   }
   const path = first === 'symmetric' ? 'relayed' : 'carried'
-  // hard on the other side, so that every way leads through the helper
+  // hard on the other side, so that every way leads through the helper, but a call's
   const pair = await stage.pair(
-    { first, second: 'symmetric', path, firewall: 'none' },
+    { first, second: call ? 'port-restricted' : 'symmetric', path, firewall: 'none' },
     first === 'proxy-only' ? [{ onRouter }] : [],
   )
   const [a, b] = pair.members
@@ -73,7 +81,11 @@ async function measure({ first, environment }: Case): Promise<Found> {
   await b.host.ok([bin, 'up', file], { timeout: 60_000 })
   await b.host.until(['ping', '-n', '-c1', '-W1', a.overlay], ({ code }) => code === 0, { timeout: 60_000 })
   const { at, way } = await settles(pair, path, 30_000)
-  if (at === null) throw new Error(`${first}: the way is ${way}`)
+  if (at === null && !call) throw new Error(`${first}: the way is ${way}`)
+  if (call) {
+    const called = ({ out }: { out: string }) => out.includes('"by": "webrtc"')
+    await a.host.until([bin, 'explain', 'b.test', '--json'], called, { timeout: 60_000 })
+  }
   const idle = await pings(a.host, b.overlay, seconds)
   const [[up, withUp], [down, withDown]] = [await throughput(pair, []), await throughput(pair, ['-R'])]
   for (const { host } of pair.members) await wh(host, 'down')
