@@ -8,10 +8,8 @@ import type { NatRule } from '../lab/nat/rules.ts'
 import { type Member, type Pair, Stage } from '../nat/pair.ts'
 import { assertClean, bin, daemonPid, file, wh, whOk } from './mesh.ts'
 
-const slow = process.env.WG_KERNEL === 'uml'
 const patience = 60_000
-/** The guest has one slow processor for four nodes with all of libp2p: one of these took 3.5 minutes there, and passed. */
-const options = { skip: noLab || (slow && 'too slow in the guest'), timeout: 400_000 }
+const options = { skip: noLab, timeout: 400_000 }
 const proxyPort = 3_128
 
 /** The boot nodes' own firewalls are none here; the members' let in answers only. */
