@@ -3,13 +3,14 @@
  * walk. One timer for all of them.
  */
 
-import { type Address, type Endpoint, formatEndpoint, sameEndpoint } from '../base/ip.ts'
+import { type Address, type Endpoint, sameEndpoint } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { second, type Time } from '../base/time.ts'
 import type { Channel, Pong } from '../drivers/control/channel.ts'
 import type { ActualPeer } from '../drivers/wireguard/interface.ts'
 import type { Clock } from '../os/clock.ts'
 import { chance, type Random } from '../os/random.ts'
+import { placeWords } from '../protocol/carrier/words.ts'
 import type { PublicKey } from '../protocol/identity/key.ts'
 import type { Surroundings } from '../protocol/path/candidate.ts'
 import type { Input, Output, UseReason } from '../protocol/path/events.ts'
@@ -204,7 +205,7 @@ export class Contacts {
         case 'use':
           this.#parts.log.info('path', {
             member: this.#parts.called(key),
-            endpoint: formatEndpoint(output.endpoint),
+            endpoint: placeWords(output.endpoint),
             reason: output.because,
           })
           this.#parts.use(key, output.endpoint, output.because)
