@@ -21,6 +21,9 @@ export const noLab: string | false =
     ? false
     : 'LAB TESTS NEED LINUX AND ROOT: NOTHING WAS TESTED'
 
+/** Why a test does not run in the guest: its kernel is the same for that, and everything in it takes five to ten times as long. */
+export const notInGuest: string | false = noLab || (process.env.WG_KERNEL === 'uml' && 'not for the guest')
+
 export type LinkOptions = {
   /** With their prefix lengths. */
   addresses?: readonly string[]

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Endpoint } from '../../src/base/ip.ts'
-import { createLab, type Host, type Lab, noLab } from '../lab/lab.ts'
+import { createLab, type Host, type Lab, noLab, notInGuest } from '../lab/lab.ts'
 import { connect, type End, firewall, Peer, port, traces } from './control-lab.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
+const native = { ...options, skip: notInGuest }
 const slow = process.env.WG_KERNEL === 'uml'
 
 const nat = `
@@ -160,7 +161,7 @@ test('what is bound comes back when the process that holds the rules is killed',
   for (const peer of [peerA, peerB]) await peer.close()
 })
 
-test('256 branches, opened and closed 20 times, leave nothing', options, async () => {
+test('256 branches, opened and closed 20 times, leave nothing', native, async () => {
   await using lab = await createLab()
   const host = await lab.host('a')
   const peer = await Peer.start(host)
@@ -177,7 +178,7 @@ test('256 branches, opened and closed 20 times, leave nothing', options, async (
   assert.equal(await traces(host), '')
 })
 
-test('only control packets come to a branch that is not bound, and the rest is counted', options, async () => {
+test('only control packets come to a branch that is not bound, and the rest is counted', native, async () => {
   await using lab = await createLab()
   const lan = await lab.switch('lan')
   const [a, other] = [await lab.host('a'), await lab.host('other')]

@@ -3,10 +3,11 @@
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { createLab, type Host, noLab } from '../lab/lab.ts'
+import { createLab, type Host, noLab, notInGuest } from '../lab/lab.ts'
 import { addEnd, createTunnel, type End, firewall, node, Peer, port, traces, watchHopLimits } from './control-lab.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
+const native = { ...options, skip: notInGuest }
 const kernel = process.env.WG_KERNEL !== undefined
 const backends = ['nft', 'pcap'] as const
 const families = [4, 6] as const
@@ -120,7 +121,7 @@ const send = (...bytes: number[]) => [
 ]
 
 for (const capture of backends) {
-  test(`${capture}: what the owner of W gets to see`, options, async () => {
+  test(`${capture}: what the owner of W gets to see`, native, async () => {
     await using lab = await createLab()
     const lan = await lab.switch('lan')
     const [a, b] = [await addEnd(lab, lan, 'a', 1), await addEnd(lab, lan, 'b', 2)]
@@ -149,7 +150,7 @@ for (const capture of backends) {
   })
 }
 
-test('auto hears a stranger though W is closed, and every datagram once', options, async () => {
+test('auto hears a stranger though W is closed, and every datagram once', native, async () => {
   await using lab = await createLab()
   const ends = await createTunnel(lab)
   const [a, b] = ends
@@ -164,7 +165,7 @@ test('auto hears a stranger though W is closed, and every datagram once', option
   for (const { host } of ends) assert.equal(await traces(host), '')
 })
 
-test('auto notices a firewall that comes later, of whatever make', options, async () => {
+test('auto notices a firewall that comes later, of whatever make', native, async () => {
   await using lab = await createLab()
   const lan = await lab.switch('lan')
   const [a, b] = [await addEnd(lab, lan, 'a', 1), await addEnd(lab, lan, 'b', 2)]
@@ -182,7 +183,7 @@ for (const [what, put, why] of [
   ['there is no nft', '/dev/null', /nft is not installed/],
   ['nft does not work', '/bin/false', /nft ended with status 1/],
 ] as const) {
-  test(`auto is pcap where ${what}`, options, async () => {
+  test(`auto is pcap where ${what}`, native, async () => {
     await using lab = await createLab()
     const ends = await createTunnel(lab)
     const nft = (await ends[0].host.ok(['sh', '-c', 'command -v nft'])).trim()
@@ -197,7 +198,7 @@ for (const [what, put, why] of [
   })
 }
 
-test('kill -9 leaves nothing', options, async () => {
+test('kill -9 leaves nothing', native, async () => {
   for (const capture of backends) {
     await using lab = await createLab()
     const host = await lab.host('a')
@@ -210,7 +211,7 @@ test('kill -9 leaves nothing', options, async () => {
   }
 })
 
-test('the rules outlast a foreign flush, and come back when their holder is killed', options, async () => {
+test('the rules outlast a foreign flush, and come back when their holder is killed', native, async () => {
   await using lab = await createLab()
   const ends = await createTunnel(lab)
   const [{ host }] = ends
@@ -229,7 +230,7 @@ test('the rules outlast a foreign flush, and come back when their holder is kill
   assert.equal(await traces(host), '')
 })
 
-test('a helper without WireGuard has W itself', options, async () => {
+test('a helper without WireGuard has W itself', native, async () => {
   await using lab = await createLab()
   const [a] = await createTunnel(lab)
   const lan = await lab.switch('other')
@@ -249,7 +250,7 @@ test('a helper without WireGuard has W itself', options, async () => {
   assert.equal(await traces(b.host), '')
 })
 
-test('two networks of one machine do not hear each other', options, async () => {
+test('two networks of one machine do not hear each other', native, async () => {
   await using lab = await createLab()
   const lan = await lab.switch('lan')
   const [a, b] = [await addEnd(lab, lan, 'a', 1), await addEnd(lab, lan, 'b', 2)]

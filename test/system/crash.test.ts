@@ -2,12 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLab, type Host, noLab } from '../lab/lab.ts'
+import { createLab, type Host, noLab, notInGuest } from '../lab/lab.ts'
 import { assertClean, bin, conf, createMesh, daemonPid, file, keyFile, ping, traces, wh, whOk } from './mesh.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
-/** Some fifty starts; what kind of WireGuard dies with the daemon matters not. */
-const many = { ...options, skip: noLab || (process.env.WG_KERNEL === 'uml' && 'too long for the guest') }
+const native = { ...options, skip: notInGuest }
 
 test('kill -9: the tunnel goes on, up takes it over without loss, down leaves nothing', options, async () => {
   await using lab = await createLab()
@@ -34,7 +33,7 @@ test('kill -9: the tunnel goes on, up takes it over without loss, down leaves no
   assert.equal((await wh(a, 'down')).code, 4)
 })
 
-test('a hanging daemon is ended by down', options, async () => {
+test('a hanging daemon is ended by down', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -75,7 +74,7 @@ test('wireguard-go killed: reload starts another, down leaves nothing of either'
   await assertClean(a)
 })
 
-test('killed while it writes: the next one removes what was beside the file', options, async () => {
+test('killed while it writes: the next one removes what was beside the file', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -97,7 +96,7 @@ test('killed while it writes: the next one removes what was beside the file', op
   assert.equal((await host.run(['ls', '/etc/hosts.wh-new'])).code, 2)
 })
 
-test('an interface of another that took the name of ours while we run is refused and stays', options, async () => {
+test('an interface of another that took the name of ours while we run is refused and stays', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -111,7 +110,7 @@ test('an interface of another that took the name of ours while we run is refused
   assert.doesNotMatch(await host.ok(['ip', '-d', 'link', 'show', 'dev', 'wh-test']), /alias/)
 })
 
-test('a journal that is lost or garbage: down finds the network by its mark', options, async () => {
+test('a journal that is lost or garbage: down finds the network by its mark', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -126,7 +125,7 @@ test('a journal that is lost or garbage: down finds the network by its mark', op
   await assertClean(host)
 })
 
-test('somebody who is connected to the socket and says nothing does not hold down', options, async () => {
+test('somebody who is connected to the socket and says nothing does not hold down', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -141,7 +140,7 @@ test('somebody who is connected to the socket and says nothing does not hold dow
   await assertClean(host)
 })
 
-test('an interface of another that took the name of ours after a crash stays', options, async () => {
+test('an interface of another that took the name of ours after a crash stays', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -153,7 +152,7 @@ test('an interface of another that took the name of ours after a crash stays', o
   await host.ok(['ip', 'link', 'show', 'dev', 'tun7'])
 })
 
-test('down all goes on where one cannot be taken down', options, async () => {
+test('down all goes on where one cannot be taken down', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -177,7 +176,7 @@ test('down all goes on where one cannot be taken down', options, async () => {
   await assertClean(host)
 })
 
-test('killed at any moment of up or down: up works again, and down leaves nothing', many, async () => {
+test('killed at any moment of up or down: up works again, and down leaves nothing', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -212,7 +211,7 @@ test('killed at any moment of up or down: up works again, and down leaves nothin
   assert.ok(moments > 8, `only ${moments} moments`)
 })
 
-test('a slip of the fingers leaves no daemon, though one was loading already', options, async () => {
+test('a slip of the fingers leaves no daemon, though one was loading already', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -222,7 +221,7 @@ test('a slip of the fingers leaves no daemon, though one was loading already', o
   }
 })
 
-test('two at once: one brings it up, the other says that it is', options, async () => {
+test('two at once: one brings it up, the other says that it is', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
@@ -254,7 +253,7 @@ test('what is not ours stays: interfaces, hosts lines, processes', options, asyn
   )
 })
 
-test('after a crash, up with another key or interface name takes the place of what was left', options, async () => {
+test('after a crash, up with another key or interface name takes the place of what was left', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a', 'b'])
   const [a, b] = nodes.map(({ host }) => host) as [Host, Host]
@@ -274,7 +273,7 @@ test('after a crash, up with another key or interface name takes the place of wh
   }
 })
 
-test('Ctrl-C while it comes up, and SIGTERM to a daemon that is not ready: nothing is left', options, async () => {
+test('Ctrl-C while it comes up, and SIGTERM to a daemon that is not ready: nothing is left', native, async () => {
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!

@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createLab, noLab } from '../lab/lab.ts'
+import { createLab, noLab, notInGuest } from '../lab/lab.ts'
 import { addWorker, createNet, discoveryConf, json, pings, status, statusUntil, up } from './discovery-net.ts'
 import { assertClean, file, wh, whOk } from './mesh.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
+const native = { ...options, skip: notInGuest }
 
 test('members without endpoints find one another, and again when every boot node is dead', options, async () => {
   await using lab = await createLab()
@@ -60,7 +61,7 @@ test('a member that moves to another address is found again, without a boot node
   assert.equal(moved.members.length, 2)
 })
 
-test('two networks of one namespace share the DHT and nothing else', options, async () => {
+test('two networks of one namespace share the DHT and nothing else', native, async () => {
   await using lab = await createLab()
   const { lan, boots, members } = await createNet(lab, { members: ['a', 'b'] })
   const others = [
@@ -80,7 +81,7 @@ test('two networks of one namespace share the DHT and nothing else', options, as
   assert.equal((await status(members[0]!.host)).members.length, 2)
 })
 
-test('lookup, ping, p2p, forget and inspect say what they find', options, async () => {
+test('lookup, ping, p2p, forget and inspect say what they find', native, async () => {
   await using lab = await createLab()
   const { boots, members } = await createNet(lab, { members: ['a', 'b'] })
   const [a, b] = members as [(typeof members)[0], (typeof members)[0]]
@@ -110,7 +111,7 @@ test('lookup, ping, p2p, forget and inspect say what they find', options, async 
 
 test(
   'where nft cannot be used, libpcap does it; where neither can, it is said, and the file’s endpoints work',
-  options,
+  native,
   async () => {
     await using lab = await createLab()
     const { boots, members, text } = await createNet(lab, { members: ['a', 'b'] })

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Endpoint, formatEndpoint } from '../../src/base/ip.ts'
 import type { Capture } from '../../src/drivers/control/open.ts'
-import { createLab, type Host, noLab, type Program } from '../lab/lab.ts'
+import { createLab, type Host, noLab, notInGuest, type Program } from '../lab/lab.ts'
 import { createTunnel, node, port } from './control-lab.ts'
 
 const options = { skip: noLab, timeout: 300_000 }
+const native = { ...options, skip: notInGuest }
 const program = join(import.meta.dirname, 'doorbell-peer.ts')
 
 type Bell = { readonly program: Program; readonly endpoint: Endpoint; readonly works: boolean }
@@ -122,7 +123,7 @@ test('an idle peer costs the network nothing', options, async () => {
   await close(bell)
 })
 
-test('where the firewall keeps packets off the loopback interface, it says so', options, async () => {
+test('where the firewall keeps packets off the loopback interface, it says so', native, async () => {
   await using lab = await createLab()
   const [a] = await createTunnel(lab)
   await a.host.ok(['nft', '-f', '-'], {
