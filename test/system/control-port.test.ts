@@ -85,7 +85,7 @@ for (const capture of backends) {
     for (const peer of [peerA, peerB]) await peer.close()
   })
 
-  test(`${capture}: tunnel and control packets on one port, idle and under load`, options, async (t: TestContext) => {
+  test(`${capture}: tunnel and control packets on one port, idle and under load`, native, async (t: TestContext) => {
     await using lab = await createLab()
     const ends = await createTunnel(lab)
     const [a, b] = ends
