@@ -52,8 +52,9 @@ export async function whOk(host: Host, ...args: string[]): Promise<string> {
   return out
 }
 
+/** Until there is an answer: a first packet may find no session yet, on a slow machine for seconds. */
 export async function ping(host: Host, name: string, ...options: string[]): Promise<void> {
-  await host.ok(['ping', '-c', '1', '-W', '5', ...options, name])
+  await host.ok(['ping', '-c', '1', '-w', '20', ...options, name])
 }
 
 /** Everything of ours that could be left on a host: interfaces, hosts lines, sockets, processes. */
