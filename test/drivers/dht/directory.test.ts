@@ -2,10 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { peerOf } from '../../../src/drivers/dht/gate.ts'
 import { keyOfPlace } from '../../../src/drivers/dht/values.ts'
-import { findAll, keyWith, meet, type Node, recordOf, sequenceOf, World } from './world.ts'
+import { findAll, keyWith, meet, type Node, recordOf, sequenceOf, until, World } from './world.ts'
 
 const world = new World()
-before(() => world.grow(12))
+before(async () => {
+  await world.grow(12)
+  // what each speaks is told after it is met
+  await until(() => world.nodes.every(({ directory }) => directory.status().peers >= 3))
+})
 after(() => world.stop())
 
 test('what one publishes, every other finds', async () => {

@@ -46,7 +46,12 @@ const verdicts: [string, Case, RegExp][] = [
   [
     'a member that has opened one to us',
     { view: direct(heard) },
-    /^b: direct, by a carrier \(TCP, WebSocket or WebRTC\) that b has opened here, 3\.1 ms, because its packets came from there/,
+    /^b: direct, by a carrier \(TCP, WebSocket or WebRTC\) that b has opened here, 3\.1 ms, because it leads past the relay/,
+  ],
+  [
+    'a member that this node has called',
+    { view: direct(heard), ...carried({ name: 'b', endpoint: heard.endpoint, rung: 'webrtc' }) },
+    /^b: direct, by WebRTC \(UDP does not get out here\), 3\.1 ms, because it leads past the relay/,
   ],
   [
     'one that did, and is silent now',
