@@ -45,6 +45,7 @@ export async function createDirectory(options: DirectoryOptions): Promise<Direct
   }
   const self = options.privateKey.publicKey()
   let node: Libp2p | undefined
+  let directory: Directory | undefined
   const connections = (peer: PeerId) => node?.getConnections(peer).length ?? 0
   const gate = new Gate({ namespace, workbit, exempt: key => key === self || exempt(key), connections, count })
   const ourId = await kadIdOf(peerOf(self))
@@ -71,7 +72,7 @@ export async function createDirectory(options: DirectoryOptions): Promise<Direct
       start: false,
     })
     node = created
-    const directory = new LibP2pDirectory({
+    const started = new LibP2pDirectory({
       node,
       dht: created.services.dht,
       gate,
@@ -81,11 +82,15 @@ export async function createDirectory(options: DirectoryOptions): Promise<Direct
       rejected,
       options,
     })
-    await directory.start(components!)
-    return directory
+    directory = started
+    await started.start(components!)
+    return started
   } catch (error) {
-    await node?.stop()
-    await store.close()
+    if (directory) await directory.stop()
+    else {
+      await node?.stop()
+      await store.close()
+    }
     throw error
   }
 }
