@@ -8,7 +8,7 @@
 
 import { dirname } from 'node:path'
 import { Failure } from '../base/failure.ts'
-import { type Address, familyOf } from '../base/ip.ts'
+import { familyOf } from '../base/ip.ts'
 import type { Logger } from '../base/log.ts'
 import { minute } from '../base/time.ts'
 import { openControlPort } from '../drivers/control/open.ts'
@@ -21,6 +21,7 @@ import { formatStep } from '../drivers/wireguard/plan.ts'
 import { blockId } from '../node/names.ts'
 import { Node, type NodeParts } from '../node/node.ts'
 import type { Os } from '../os/index.ts'
+import { anywhere } from '../os/source.ts'
 import { stunPort } from '../protocol/carrier/stun.ts'
 import { cleanup } from './cleanup.ts'
 import { createHandlers } from './handlers.ts'
@@ -171,15 +172,13 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
   }
 }
 
-/** What discovery is made of on this machine. */
 /** Nodes that are asked where a call of ours is seen. */
 const stunAsked = 2
-/** An address of documentation: only the default route leads there. */
-const anywhere = '192.0.2.1' as Address
 
 /** Names what the secret is for that is made of the node's key. */
 const mapperContext = new TextEncoder().encode('wirehub port mapping 1')
 
+/** What discovery is made of on this machine. */
 function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Options): NodeParts['discovery'] {
   const { network, identity, self } = prepared
   const { capture = 'auto', tcpPort, portmap = true, birthday = true } = options
@@ -227,7 +226,7 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
         async ice() {
           const servers = known().flatMap(({ host }) => (familyOf(host) === 4 ? { host, port: stunPort } : []))
           // where there is none, what leads to all else leads to the member
-          return { servers: servers.slice(0, stunAsked), from: await os.source(servers[0]?.host ?? anywhere) }
+          return { servers: servers.slice(0, stunAsked), from: await os.source(servers[0]?.host ?? anywhere[4]) }
         },
         ...(listens && { certificate: await (await import('../os/certificate.ts')).selfSigned() }),
       })

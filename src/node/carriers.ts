@@ -103,7 +103,7 @@ export class Carriers {
     return [...this.#own.values()].filter(({ rung }) => rung === 'webrtc').length
   }
 
-  /** Names under which a call leads to the member, whoever called. */
+  /** Names under which calls of this node lead to the member. */
   callsTo(key: PublicKey): Address[] {
     return [...this.#own].flatMap(([host, own]) => (own.key === key && own.rung === 'webrtc' ? [host] : []))
   }

@@ -6,6 +6,9 @@ import { type Address, familyOf, parseAddress } from '../base/ip.ts'
 /** The address that packets to `to` leave from; `null` where no route leads there. */
 export type Source = (to: Address) => Promise<Address | null>
 
+/** Addresses for documentation: only the default route leads to them. */
+export const anywhere = { 4: '192.0.2.1' as Address, 6: '2001:db8::1' as Address } as const
+
 /** A connected UDP socket tells, and sends nothing. */
 export const systemSource: Source = to =>
   new Promise(resolve => {

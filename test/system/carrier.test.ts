@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLab, type Host, noLab } from '../lab/lab.ts'
+import { createLab, type Host, type Lab, noLab } from '../lab/lab.ts'
 import type { NatRule } from '../lab/nat/rules.ts'
 import { type Member, type Pair, Stage } from '../nat/pair.ts'
 import { assertClean, bin, daemonPid, file, wh, whOk } from './mesh.ts'
@@ -23,6 +23,16 @@ async function pairBehind(stage: Stage, first: NatRule, second: 'public' | NatRu
 
 async function up({ host }: Member, environment: readonly string[] = []): Promise<void> {
   await host.ok(['env', ...environment, bin, 'up', file], { timeout: 120_000 })
+}
+
+/** Two members that reach each other, with two boot nodes. */
+async function connected(lab: Lab, first: NatRule, second: 'public' | NatRule) {
+  const stage = await Stage.build(lab)
+  const pair = await pairBehind(stage, first, second)
+  const [a, b] = pair.members
+  for (const member of pair.members) await up(member)
+  await reaches(b, a)
+  return { stage, pair, a, b }
 }
 
 async function reaches({ host }: Member, { overlay }: Member): Promise<void> {
@@ -66,11 +76,7 @@ for (const [first, second, rung, environment] of [
 
 test('UDP is let out in the middle of things, and shut in again', options, async () => {
   await using lab = await createLab()
-  const stage = await Stage.build(lab)
-  const pair = await pairBehind(stage, 'udp-blocked', 'port-restricted')
-  const [a, b] = pair.members
-  for (const member of pair.members) await up(member)
-  await reaches(b, a)
+  const { stage, pair, a, b } = await connected(lab, 'udp-blocked', 'port-restricted')
   const carriers = async () => (await rungs(a)).length
   const before = await carriers()
   assert.ok(before > 0)
@@ -111,11 +117,7 @@ test(
   options,
   async t => {
     await using lab = await createLab()
-    const stage = await Stage.build(lab)
-    const pair = await pairBehind(stage, 'calls-only', 'port-restricted')
-    const [a, b] = pair.members
-    for (const member of pair.members) await up(member)
-    await reaches(b, a)
+    const { stage, pair, a, b } = await connected(lab, 'calls-only', 'port-restricted')
     const by = (way: string) => (it: { out: string }) =>
       it.out.includes(`"by": "${way}"`) && /"path": "direct"/.test(it.out)
     const direct = (name: string) => [bin, 'explain', `${name}.test`, '--json']
@@ -138,11 +140,7 @@ test(
 
 test('the boot node that carries is killed: the other one carries on', options, async () => {
   await using lab = await createLab()
-  const stage = await Stage.build(lab)
-  const pair = await pairBehind(stage, 'udp-blocked', 'udp-blocked')
-  const [a, b] = pair.members
-  for (const member of pair.members) await up(member)
-  await reaches(b, a)
+  const { stage, pair, a, b } = await connected(lab, 'udp-blocked', 'udp-blocked')
   // both carry for both, and the second is warm
   const two = ['sh', '-c', "ss -Htn state established '( dport = :443 )' | wc -l"]
   for (const { host } of pair.members) await host.until(two, ({ out }) => Number(out) >= 2, { timeout: patience })

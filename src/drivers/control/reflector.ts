@@ -9,7 +9,7 @@
  */
 
 import { type Address, type Endpoint, type Family, familyOf } from '../../base/ip.ts'
-import type { Source } from '../../os/source.ts'
+import { anywhere, type Source } from '../../os/source.ts'
 import type { Udp, UdpSocket } from '../../os/udp.ts'
 import type { ControlPort } from './port.ts'
 import { controlHopLimit } from './socket.ts'
@@ -25,8 +25,6 @@ export type ReflectorParts = {
   readonly receive: (bytes: Uint8Array, from: Endpoint, via: Way) => void
 }
 
-/** Addresses for documentation: only the default route leads to them. */
-const anywhere = { 4: '192.0.2.1', 6: '2001:db8::1' } as const
 const everyAddress = { 4: '0.0.0.0', 6: '::' } as const
 const families = [4, 6] as const
 const tries = 10
