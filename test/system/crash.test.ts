@@ -180,21 +180,28 @@ test('killed at any moment of up or down: up works again, and down leaves nothin
   await using lab = await createLab()
   const { nodes } = await createMesh(lab, ['a'])
   const { host } = nodes[0]!
-  // the moments: each time that the daemon starts another program, in its order; strace would tell them too, a PATH does it without
-  const counter = '/run/count'
-  const wrapper =
-    '#!/bin/sh\nn=$(cat /run/count 2>/dev/null || echo 0); n=$((n+1)); echo $n >/run/count\n[ "$n" = "$(cat /run/fatal)" ] && kill -9 $PPID\nexec /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$(basename "$0")" "$@"\n'
+  // the moments: each time that the daemon starts another program, in its order; strace would tell them too, a PATH does it without.
+  // Two programs may start at once, so a moment is a folder, which only one of them can make.
+  const moment = '/run/moments/'
+  const wrapper = [
+    '#!/bin/sh',
+    'n=1',
+    `while ! mkdir ${moment}$n 2>/dev/null; do n=$((n+1)); done`,
+    '[ $n = "$(cat /run/fatal)" ] && kill -9 $PPID',
+    'exec /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$(basename "$0")" "$@"\n',
+  ].join('\n')
   await host.ok(['mkdir', '-p', '/run/bin'])
   for (const name of ['ip', 'wg', 'wireguard-go']) await host.writeFile(`/run/bin/${name}`, wrapper, { mode: 0o755 })
   const env = { PATH: '/run/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' }
   let moments = 0
   for (let fatal = 1; ; fatal++) {
     await host.writeFile('/run/fatal', String(fatal))
-    await host.run(['rm', '-f', counter])
+    await host.ok(['rm', '-rf', moment])
+    await host.ok(['mkdir', moment])
     const up = await host.run([bin, 'up', file], { env, timeout: 60_000 })
     if (up.code === 0) await host.run([bin, 'down'], { env, timeout: 60_000 })
     // a command killed in `wh down` itself, or nothing killed at all: the end of the list
-    const count = Number((await host.run(['cat', counter])).out || 0)
+    const count = (await host.ok(['ls', moment])).split('\n').length - 1
     await host.writeFile('/run/fatal', '0')
     if (fatal % 2 === 0) {
       await wh(host, 'down')
