@@ -21,6 +21,7 @@ import { Newest } from '../../protocol/control/newest.ts'
 import type { Desk } from '../../protocol/home/desk.ts'
 import type { PrivateKey, PublicKey } from '../../protocol/identity/key.ts'
 import type { Bound, Lease, Pong } from './answers.ts'
+import { type AskingVia, answersFrom, mayFail, type PingOptions } from './ping.ts'
 import { type Asking, Requests, type Silent } from './requests.ts'
 import { type Asked, type Reflecting, type Relaying, Responder, type Way } from './responder.ts'
 
@@ -60,28 +61,6 @@ export type ChannelOptions = ChannelHandlers & {
   readonly reflect?: Reflecting
   /** Absent: this node is no relay. */
   readonly relay?: Relaying
-}
-
-export type AskingVia = Asking & {
-  /** By which the question goes, if not by W. Its answer comes back there. */
-  readonly via?: Way
-}
-
-export type PingOptions = AskingVia & {
-  /** Our number for what this tries. */
-  readonly candidate?: number
-  /** Bytes; more than the least makes the PING a probe of the path's MTU. */
-  readonly padding?: number
-  /** Ask whether it is a node of our network. */
-  readonly ofNetwork?: boolean
-  /** Ask for an answer from another port of the same address. */
-  readonly changePort?: true
-  /** Ask for an answer from another address. */
-  readonly changeAddress?: true
-  /** Ask for an answer to another endpoint of ours, with the token that the same node gave us there. It comes in by that way. */
-  readonly answerTo?: { readonly token: Uint8Array; readonly endpoint: Endpoint }
-  /** Say that our WireGuard sends there. */
-  readonly inUse?: true
 }
 
 export type HomeOptions = AskingVia & {
@@ -172,7 +151,14 @@ export class Channel {
     if (padding < least || padding > sizes.maxPadding) throw new TypeError(`a PING with ${padding} of padding`)
     const send = (transaction: Uint8Array) =>
       this.send({ type: 'ping', transaction, candidate, padding, ...asked }, key, endpoint, options.via)
-    return this.#ask<Pong>('ping', key, endpoint, options, send, answersFrom(endpoint, options))
+    return this.#ask<Pong>(
+      'ping',
+      key,
+      endpoint,
+      { ...options, isTest: mayFail(options) },
+      send,
+      answersFrom(endpoint, options),
+    )
   }
 
   /** Asks `key` for the record of an id: its bytes, unchecked; empty where it holds none; `null` where no answer comes in time. */
@@ -388,12 +374,4 @@ export class Channel {
     const { dropped } = this.counters
     dropped[reason] = (dropped[reason] ?? 0) + 1
   }
-}
-
-/** Where a PONG may come from; `undefined`: from where we asked. */
-function answersFrom(asked: Endpoint, options: PingOptions): ((from: Endpoint) => boolean) | undefined {
-  const host = parseAddress(asked.host)
-  if (options.changeAddress) return from => from.host !== host
-  if (options.changePort) return from => from.host === host && from.port !== asked.port
-  return undefined
 }

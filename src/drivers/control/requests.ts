@@ -19,6 +19,8 @@ export type Asking = {
   readonly timeout?: Time
   /** Milliseconds from the start at which the question is sent. */
   readonly sendTimes?: readonly Time[]
+  /** What it asks for may well not arrive: silence does not say that the node cannot be reached. */
+  readonly isTest?: boolean
 }
 
 /** A node has not answered a question that it was asked there, at that time. */
@@ -81,7 +83,7 @@ export class Requests {
     const host = parseAddress(endpoint.host)
     if (host === null) throw new TypeError(`${endpoint.host} is not an address`)
     if (this.full) return Promise.resolve(null)
-    const { timeout = answerTimeout, sendTimes: times = sendTimes } = asking
+    const { timeout = answerTimeout, sendTimes: times = sendTimes, isTest = false } = asking
     const asked = formatEndpoint({ host, port: endpoint.port })
     return new Promise(resolve => {
       const start = this.#clock.now()
@@ -110,7 +112,7 @@ export class Requests {
       const silent = () => {
         request.settle(null)
         // a relay's port is no place where a node is
-        if (question !== 'bind') this.#silent(key, endpoint, start)
+        if (question !== 'bind' && !isTest) this.#silent(key, endpoint, start)
       }
       timers.push(this.#clock.at(start + timeout, silent))
       for (const time of times) {

@@ -53,6 +53,23 @@ test('a PONG from another port or another address, where that was asked for', as
   assert.deepEqual(a.channel.counters.dropped, {})
 })
 
+test('silence tells that a node is out of reach, unless it was asked for what may not arrive', async () => {
+  const { wire, b, ways } = reflecting()
+  delete ways.port
+  const silent: PublicKey[] = []
+  const a = wire.node('192.0.2.3', { network, onSilence: key => void silent.push(key) })
+  const answerTo = { token: new Uint8Array(16), endpoint: { host: '192.0.2.3', port: 9 } }
+  for (const test of [{ changePort: true }, { changeAddress: true }, { answerTo }, { padding: 1_000 }] as const) {
+    wire.carry = () => []
+    const pong = a.channel.ping(b.key, b.endpoint, { ...once, ...test })
+    await wire.pass(4_000)
+    assert.deepEqual([await pong, silent], [null, []], Object.keys(test).join())
+  }
+  const pong = a.channel.ping(b.key, b.endpoint, once)
+  await wire.pass(4_000)
+  assert.deepEqual([await pong, silent], [null, [b.key]])
+})
+
 test('who has no other port or address does not answer, and who ignores the wish is not believed', async () => {
   const { wire, a, b, ways } = reflecting()
   delete ways.port
