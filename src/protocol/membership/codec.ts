@@ -1,0 +1,149 @@
+/**
+ * Statements as bytes: one form for each, so that its hash is its name.
+ *
+ *      0         1                              33       37         38
+ *     | version | author                       | at u32 | n × 32   | kind and what it says | signature 64 |
+ *     | 1       |                              | s      | after    |                       |              |
+ *     |--------------------------- id: BLAKE2b-256 of this ------------------------------|
+ *
+ * Texts have their length in a byte before them, what may be absent has a byte that says whether it is there, times are seconds since
+ * 1970, and numbers are big-endian.
+ */
+
+import { blake2b } from '@noble/hashes/blake2.js'
+import { base64urlnopad } from '@scure/base'
+import * as P from 'micro-packed'
+import { type Address, addressBytes, addressOf, type Endpoint, type Prefix, parseAddress } from '../../base/ip.ts'
+import { second, type WallTime } from '../../base/time.ts'
+import { isPublicKey, type PublicKey, publicKeyBytes, publicKeyOf, type Read } from '../identity/key.ts'
+import { readHostname, readMemberName, readName, readNamespace, readSubnet, readWorkbit } from '../network/values.ts'
+import { limits, type Statement, type StatementId, saltLength } from './statement.ts'
+
+export const signatureLength = 64
+const version = 1
+
+const coded = <F, T>(inner: P.CoderType<F>, encode: (value: T) => F, decode: (value: F) => T | null): P.CoderType<T> =>
+  P.apply(inner, {
+    // micro-packed's names are those of a text codec: what is read is its "encoded" form
+    encode(value: F) {
+      const read = decode(value)
+      if (read === null) throw new TypeError('not such a value')
+      return read
+    },
+    decode: encode,
+  })
+const asIs = <T>(value: T) => value
+const checked = <T>(inner: P.CoderType<T>, holds: (value: T) => boolean) =>
+  coded(inner, asIs<T>, value => (holds(value) ? value : null))
+const text = (read: (text: string) => Read<unknown>) => checked(P.string(P.U8), it => read(it).ok !== undefined)
+const maybe = <T>(inner: P.CoderType<T>) => P.optional(P.bool, inner)
+const list = <T>(most: number, inner: P.CoderType<T>) => checked(P.array(P.U8, inner), it => it.length <= most)
+
+const id = coded(P.bytes(32), idBytes, idOf)
+const key = coded<Uint8Array, PublicKey>(P.bytes(32), publicKeyBytes, it => (isPublicKey(it) ? publicKeyOf(it) : null))
+const time = coded<number, WallTime>(
+  P.U32BE,
+  at => Math.floor(at / second),
+  seconds => seconds * second,
+)
+const ipv4 = coded<Uint8Array, Address>(P.bytes(4), addressBytes, addressOf)
+const subnet = coded<{ address: Address; length: number }, Prefix>(
+  P.struct({ address: ipv4, length: P.U8 }),
+  asIs<Prefix>,
+  ({ address, length }) => readSubnet(`${address}/${length}`).ok ?? null,
+)
+const endpoint: P.CoderType<Endpoint> = P.struct({
+  host: checked(P.string(P.U8), it => parseAddress(it) === it || readHostname(it).ok !== undefined),
+  port: checked(P.U16BE, it => it > 0),
+})
+const hostname = text(readMemberName)
+const proof = P.bytes(signatureLength)
+
+const content = P.mappedTag(P.U8, {
+  genesis: [
+    1,
+    P.struct({
+      salt: P.bytes(saltLength),
+      name: text(readName),
+      namespace: text(readNamespace),
+      workbit: checked(P.U8, it => readWorkbit(String(it)).ok !== undefined),
+      subnet: maybe(subnet),
+      admins: list(limits.admins, key),
+      boots: list(limits.boots, P.struct({ key, endpoint })),
+    }),
+  ],
+  invite: [
+    2,
+    P.struct({
+      inviteKey: P.bytes(32),
+      uses: checked(P.U16BE, it => it > 0 && it <= limits.uses),
+      admin: P.bool,
+      expires: maybe(time),
+      hostname: maybe(hostname),
+    }),
+  ],
+  admit: [
+    3,
+    P.struct({
+      key,
+      hostname: maybe(hostname),
+      address: maybe(ipv4),
+      endpoint: maybe(endpoint),
+      expires: maybe(time),
+      invite: maybe(P.struct({ id, proof })),
+    }),
+  ],
+  revoke: [4, P.struct({ key })],
+  rotate: [5, P.struct({ key, proof })],
+  assign: [6, P.struct({ key, hostname: maybe(hostname), address: maybe(ipv4), endpoint: maybe(endpoint) })],
+  admin: [7, P.struct({ key, admin: P.bool })],
+  withdraw: [8, P.struct({ invite: id })],
+})
+
+const statement = P.struct({
+  version: checked(P.U8, it => it === version),
+  author: key,
+  at: time,
+  after: list(limits.after, id),
+  content,
+})
+
+/** What is signed of a statement, and hashed. */
+export function encodeStatement({ author, at, after, kind, ...data }: Statement): Uint8Array {
+  return statement.encode({ version, author, at, after: [...after], content: { TAG: kind, data } as never })
+}
+
+/** `null` for bytes that no encoder wrote. */
+export function decodeStatement(bytes: Uint8Array): Statement | null {
+  if (bytes.length > limits.statement - signatureLength) return null
+  try {
+    const { author, at, after, content } = statement.decode(bytes)
+    const present = Object.fromEntries(Object.entries(content.data).filter(([, value]) => value !== undefined))
+    const read = { kind: content.TAG, author, at, after, ...present } as unknown as Statement
+    return isInOrder(after) && isSame(encodeStatement(read), bytes) ? read : null
+  } catch {
+    // micro-packed tells in this way that bytes are missing, too many, or no value
+    return null
+  }
+}
+
+export function idOf(bytes: Uint8Array): StatementId {
+  return base64urlnopad.encode(bytes) as StatementId
+}
+
+export function idBytes(id: StatementId): Uint8Array {
+  return base64urlnopad.decode(id)
+}
+
+/** @param signed what `encodeStatement` gave */
+export function hashOf(signed: Uint8Array): StatementId {
+  return idOf(blake2b(signed, { dkLen: 32 }))
+}
+
+function isInOrder(ids: readonly StatementId[]): boolean {
+  return ids.every((id, i) => i === 0 || ids[i - 1]! < id)
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
