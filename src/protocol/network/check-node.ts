@@ -35,7 +35,13 @@ export function entryOf(item: NodeItem, syntax: Syntax, report: Report): NodeEnt
   })
   if (!words.key)
     error(null, `${role} without a key`, syntax === 'conf' ? `write: ${usage(syntax, role)}` : 'write: key: <key>')
-  if (words.address && (role === 'boot' || role === 'peer')) {
+  if (role === 'admin') {
+    for (const field of ['address', 'endpoint'] as const) {
+      if (!words[field]) continue
+      const hint = `${change(syntax, item, { address: null, endpoint: null })}, and a trust line for the member`
+      error(field, `admin says whose word counts, and has no ${field}`, hint)
+    }
+  } else if (words.address && (role === 'boot' || role === 'peer')) {
     const moved = words.endpoint ? {} : { endpoint: words.address.text }
     error(
       'address',
@@ -50,6 +56,7 @@ export function entryOf(item: NodeItem, syntax: Syntax, report: Report): NodeEnt
     )
   }
   if (!key) return null
+  if (role === 'admin') return { role, key, ...(hostname && { hostname }) }
   const placed = role !== 'boot' && role !== 'peer' && address
   return { role, key, ...(hostname && { hostname }), ...(placed && { address: placed }), ...(endpoint && { endpoint }) }
 }

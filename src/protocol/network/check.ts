@@ -89,12 +89,13 @@ function checkDuplicates(nodes: readonly Checked[], report: Report): void {
   const keys = new Map<string, NodeItem>()
   const names = new Map<string, Checked>()
   for (const { item, entry } of nodes) {
-    // the same node may be one to ask first and have another role
-    const keyId = `${entry.role === 'boot' ? 'boot' : 'other'} ${entry.key}`
+    // the same node may be one to ask first, an admin, and have another role
+    const isBeside = entry.role === 'boot' || entry.role === 'admin'
+    const keyId = `${isBeside ? entry.role : 'other'} ${entry.key}`
     const sameKey = keys.get(keyId)
     if (sameKey) {
       const message = `this key stands already on line ${sameKey.words.key!.line} (${named(sameKey)})`
-      const hint = 'keep one of the two; a key may stand once as boot and once in another role'
+      const hint = 'keep one of the two; a key may stand once as boot, once as admin and once in another role'
       report({ severity: 'error', ...item.words.key!, message, hint })
     } else keys.set(keyId, item)
     if (!entry.hostname) continue
@@ -190,6 +191,8 @@ function checkWork(nodes: readonly Checked[], workbit: number, namespace: string
     }
     const work = workbitOf(entry.key, namespace)
     if (work >= workbit || told.has(entry.key)) continue
+    // who only signs needs no work
+    if (entry.role === 'admin' && !isPrivate(entry.key, workbit, namespace)) continue
     told.add(entry.key)
     const word: Word = item.words.key!
     if (isPrivate(entry.key, workbit, namespace)) {

@@ -1,5 +1,5 @@
 /**
- * The line form of a network file, WireHub's own:
+ * The line form of a network file, WireHub's own, and `admin`:
  *
  *     name <word>                                   once
  *     namespace <word>                              once; default public
@@ -10,6 +10,7 @@
  *     trust  [<hostname>] [<ip>] <key> [<endpoint>]
  *     router [<hostname>] [<ip>] <key> [<endpoint>]
  *     alias  [<hostname>] [<ip>] <key> [<endpoint>]
+ *     admin  [<hostname>] <key>
  *
  * Words are separated by blanks, and `#` at the start of a word begins a comment. Here words get their place in the line;
  * whether they are right says check.ts.

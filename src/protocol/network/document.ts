@@ -15,7 +15,7 @@ export type Syntax = 'conf' | 'yaml'
 export const settings = ['name', 'namespace', 'subnet', 'workbit'] as const
 export type SettingName = (typeof settings)[number]
 
-export const roles = ['boot', 'peer', 'trust', 'router', 'alias'] as const satisfies readonly Role[]
+export const roles = ['boot', 'peer', 'trust', 'router', 'alias', 'admin'] as const satisfies readonly Role[]
 
 /** In the order in which they are written. */
 export const fields = ['hostname', 'address', 'key', 'endpoint'] as const

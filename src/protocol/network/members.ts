@@ -6,6 +6,7 @@
 
 import { type Address, fromNumber, type Prefix, parseAddress, toNumber } from '../../base/ip.ts'
 import { overlayIPv6, overlayPrefix } from '../identity/address.ts'
+import type { PublicKey } from '../identity/key.ts'
 import type { Member, Network, NodeEntry } from './types.ts'
 
 const firstHost = 2
@@ -13,7 +14,12 @@ const firstHost = 2
 type MemberEntry = NodeEntry & { readonly role: Member['role'] }
 
 export function isMember(entry: NodeEntry): entry is MemberEntry {
-  return entry.role !== 'boot' && entry.role !== 'peer'
+  return entry.role !== 'boot' && entry.role !== 'peer' && entry.role !== 'admin'
+}
+
+/** Whose statements about members count, by the file. */
+export function adminsOf(network: Network): PublicKey[] {
+  return network.nodes.flatMap(({ role, key }) => (role === 'admin' ? [key] : []))
 }
 
 /** In file order. Where the subnet is too small, which `parseNetworkFile` refuses, the last ones have no IPv4 address. */

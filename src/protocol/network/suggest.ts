@@ -11,6 +11,7 @@ const forms = {
   trust: 'trust [<hostname>] [<ip>] <key> [<endpoint>]',
   router: 'router [<hostname>] [<ip>] <key> [<endpoint>]',
   alias: 'alias [<hostname>] [<ip>] <key> [<endpoint>]',
+  admin: 'admin [<hostname>] <key>',
 } as const satisfies Record<Role, string>
 
 /** How a directive is written. */

@@ -12,10 +12,11 @@ import type { PublicKey } from '../identity/key.ts'
  * - `trust`: a member
  * - `router`: a member, marked as such for people (WireHub's word; no routing effect)
  * - `alias`: an invitation, WireHub's: holds a name and an address for a member whose real key is not known yet
+ * - `admin`: a key whose statements about members count here (protocol/membership); in itself no member
  */
-export type Role = 'boot' | 'peer' | 'trust' | 'router' | 'alias'
+export type Role = 'boot' | 'peer' | 'trust' | 'router' | 'alias' | 'admin'
 
-/** One node as the file has it. A key may stand in one `boot` entry and in one of another role. */
+/** One node as the file has it. A key may stand in one `boot` entry, in one `admin` entry, and in one of another role. */
 export type NodeEntry = {
   readonly role: Role
   readonly key: PublicKey

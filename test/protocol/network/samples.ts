@@ -37,7 +37,7 @@ export const networks: fc.Arbitrary<Network> = fc
     subnet: fc.boolean(),
     nodes: fc.array(
       fc.record({
-        role: fc.constantFrom<Role>('boot', 'peer', 'trust', 'router', 'alias'),
+        role: fc.constantFrom<Role>('boot', 'peer', 'trust', 'router', 'alias', 'admin'),
         hostname: fc.option(hostname, { nil: undefined }),
         fixed: fc.boolean(),
         endpoint: fc.option(endpoint, { nil: undefined }),
@@ -50,8 +50,10 @@ export const networks: fc.Arbitrary<Network> = fc
     const entries = nodes.map(({ role, hostname, fixed, endpoint }, i): NodeEntry => {
       const fresh = hostname !== undefined && !seen.has(hostname.toLowerCase())
       if (fresh) seen.add(hostname.toLowerCase())
-      const place = role === 'boot' ? (endpoint ?? { host: '12.34.56.78', port: 62096 }) : endpoint
-      const address = fixed && subnet && role !== 'boot' && role !== 'peer' ? fromNumber(0x0a002a64 + i) : undefined
+      const given = role === 'admin' ? undefined : endpoint
+      const place = role === 'boot' ? (endpoint ?? { host: '12.34.56.78', port: 62096 }) : given
+      const address =
+        fixed && subnet && ['trust', 'router', 'alias'].includes(role) ? fromNumber(0x0a002a64 + i) : undefined
       return {
         role,
         key: keys[i]!,
