@@ -66,7 +66,9 @@ test('random bytes', () => {
 
 test('random words of both grammars', () => {
   const words =
-    'name namespace subnet workbit boot peer trust router alias admin nodes role key hostname address endpoint'.split(' ')
+    'name namespace subnet workbit boot peer trust router alias admin nodes role key hostname address endpoint'.split(
+      ' ',
+    )
   const signs = [
     ': ',
     ':\n',

@@ -11,62 +11,37 @@
  */
 
 import { blake2b } from '@noble/hashes/blake2.js'
-import { base64urlnopad } from '@scure/base'
 import * as P from 'micro-packed'
-import { type Address, addressBytes, addressOf, type Endpoint, type Prefix, parseAddress } from '../../base/ip.ts'
-import { second, type WallTime } from '../../base/time.ts'
-import { isPublicKey, type PublicKey, publicKeyBytes, publicKeyOf, type Read } from '../identity/key.ts'
-import { readHostname, readMemberName, readName, readNamespace, readSubnet, readWorkbit } from '../network/values.ts'
+import {
+  checked,
+  endpoint,
+  hostname,
+  id,
+  idOf,
+  ipv4,
+  key,
+  list,
+  maybe,
+  name,
+  namespace,
+  proof,
+  signatureLength,
+  subnet,
+  time,
+  workbit,
+} from './fields.ts'
 import { limits, type Statement, type StatementId, saltLength } from './statement.ts'
 
-export const signatureLength = 64
 const version = 1
-
-const coded = <F, T>(inner: P.CoderType<F>, encode: (value: T) => F, decode: (value: F) => T | null): P.CoderType<T> =>
-  P.apply(inner, {
-    // micro-packed's names are those of a text codec: what is read is its "encoded" form
-    encode(value: F) {
-      const read = decode(value)
-      if (read === null) throw new TypeError('not such a value')
-      return read
-    },
-    decode: encode,
-  })
-const asIs = <T>(value: T) => value
-const checked = <T>(inner: P.CoderType<T>, holds: (value: T) => boolean) =>
-  coded(inner, asIs<T>, value => (holds(value) ? value : null))
-const text = (read: (text: string) => Read<unknown>) => checked(P.string(P.U8), it => read(it).ok !== undefined)
-const maybe = <T>(inner: P.CoderType<T>) => P.optional(P.bool, inner)
-const list = <T>(most: number, inner: P.CoderType<T>) => checked(P.array(P.U8, inner), it => it.length <= most)
-
-const id = coded(P.bytes(32), idBytes, idOf)
-const key = coded<Uint8Array, PublicKey>(P.bytes(32), publicKeyBytes, it => (isPublicKey(it) ? publicKeyOf(it) : null))
-const time = coded<number, WallTime>(
-  P.U32BE,
-  at => Math.floor(at / second),
-  seconds => seconds * second,
-)
-const ipv4 = coded<Uint8Array, Address>(P.bytes(4), addressBytes, addressOf)
-const subnet = coded<{ address: Address; length: number }, Prefix>(
-  P.struct({ address: ipv4, length: P.U8 }),
-  asIs<Prefix>,
-  ({ address, length }) => readSubnet(`${address}/${length}`).ok ?? null,
-)
-const endpoint: P.CoderType<Endpoint> = P.struct({
-  host: checked(P.string(P.U8), it => parseAddress(it) === it || readHostname(it).ok !== undefined),
-  port: checked(P.U16BE, it => it > 0),
-})
-const hostname = text(readMemberName)
-const proof = P.bytes(signatureLength)
 
 const content = P.mappedTag(P.U8, {
   genesis: [
     1,
     P.struct({
       salt: P.bytes(saltLength),
-      name: text(readName),
-      namespace: text(readNamespace),
-      workbit: checked(P.U8, it => readWorkbit(String(it)).ok !== undefined),
+      name,
+      namespace,
+      workbit,
       subnet: maybe(subnet),
       admins: list(limits.admins, key),
       boots: list(limits.boots, P.struct({ key, endpoint })),
@@ -125,14 +100,6 @@ export function decodeStatement(bytes: Uint8Array): Statement | null {
     // micro-packed tells in this way that bytes are missing, too many, or no value
     return null
   }
-}
-
-export function idOf(bytes: Uint8Array): StatementId {
-  return base64urlnopad.encode(bytes) as StatementId
-}
-
-export function idBytes(id: StatementId): Uint8Array {
-  return base64urlnopad.decode(id)
 }
 
 /** @param signed what `encodeStatement` gave */

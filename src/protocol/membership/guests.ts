@@ -3,7 +3,7 @@
 import { blake2b } from '@noble/hashes/blake2.js'
 import { bytesToHex, concatBytes } from '@noble/hashes/utils.js'
 import { type PublicKey, publicKeyBytes } from '../identity/key.ts'
-import { idBytes } from './codec.ts'
+import { idBytes } from './fields.ts'
 import type { Graph, Placed } from './graph.ts'
 import type { Admit, StatementId } from './statement.ts'
 

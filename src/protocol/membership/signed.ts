@@ -11,7 +11,8 @@ import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Crypto } from '../../base/crypto.ts'
 import { type PrivateKey, type PublicKey, publicKeyBytes } from '../identity/key.ts'
 import { edwardsKeyOf, isSoundKey, SigningKey, signatureRandomness } from '../identity/xeddsa.ts'
-import { decodeStatement, encodeStatement, hashOf, idBytes, signatureLength } from './codec.ts'
+import { decodeStatement, encodeStatement, hashOf } from './codec.ts'
+import { idBytes, signatureLength } from './fields.ts'
 import { limits, type NetworkId, type Statement, type StatementId } from './statement.ts'
 
 type Verifier = Pick<Crypto, 'verifyEd25519'>

@@ -13,7 +13,7 @@ import type { Address, Endpoint, Prefix } from '../../base/ip.ts'
 import type { WallTime } from '../../base/time.ts'
 import type { PublicKey } from '../identity/key.ts'
 
-/** BLAKE2b-256 of what is signed, in base64url: 43 characters. */
+/** BLAKE2b-256 of what is signed, in hexadecimal: 64 characters, whose order is that of the bytes. */
 export type StatementId = string & { readonly brand: unique symbol }
 
 /** Of its genesis: the network's name among all others. */

@@ -7,6 +7,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import fc from 'fast-check'
 import { systemCrypto as crypto } from '../../../src/os/crypto.ts'
 import { decodeStatement, encodeStatement, hashOf } from '../../../src/protocol/membership/codec.ts'
+import { inviteKeyOf, proveInvite } from '../../../src/protocol/membership/invite-key.ts'
 import {
   inviteMessage,
   isSigned,
@@ -16,7 +17,6 @@ import {
   signStatement,
 } from '../../../src/protocol/membership/signed.ts'
 import type { Content, Statement, StatementId } from '../../../src/protocol/membership/statement.ts'
-import { inviteKeyOf, proveInvite } from '../../../src/protocol/membership/token.ts'
 import { at, keyOf, privateKeyOf, subnet } from './story.ts'
 
 const zeros = (count: number) => new Uint8Array(count)
