@@ -7,6 +7,7 @@ import Fmt from './commands/fmt.ts'
 import Forget from './commands/forget.ts'
 import Genkey from './commands/genkey.ts'
 import Id from './commands/id.ts'
+import Import from './commands/import.ts'
 import Inspect from './commands/inspect.ts'
 import Lookup from './commands/lookup.ts'
 import Netcheck from './commands/netcheck.ts'
@@ -29,6 +30,7 @@ export const commands = {
   genkey: Genkey,
   forget: Forget,
   id: Id,
+  import: Import,
   inspect: Inspect,
   lookup: Lookup,
   netcheck: Netcheck,

@@ -25,25 +25,25 @@ export function readNetworkFile(files: Files, path: string): NetworkFile {
   throw new Failure(`${counted(errors.length, 'error')} in ${path}\n${formatProblems(errors, path, text)}`, { remedy })
 }
 
-const refusals: Record<string, [string, string?]> = {
+const refusals = (what: string): Record<string, [string, string?]> => ({
   ENOENT: ['does not exist'],
   ENOTDIR: ['does not exist: a part of the path is a file'],
-  EISDIR: ['is a directory', 'name the network file inside'],
+  EISDIR: ['is a directory', `name the ${what} inside`],
   EACCES: ['may not be read', 'its owner or root can read it: see ls -l'],
-  EFBIG: [`is larger than ${maxLength} bytes, which no network file is`, 'is this the right file?'],
-}
+  EFBIG: [`is larger than ${maxLength} bytes, which no ${what} is`, 'is this the right file?'],
+})
 
-/** The text of a network file, right or wrong. */
-export function readText(files: Files, path: string): string {
+/** The text of a network file, right or wrong, or of another file that a person wrote. */
+export function readText(files: Files, path: string, what = 'network file'): string {
   try {
     return files.readText(path, maxLength)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EILSEQ') {
-      const remedy = 'a network file is text in UTF-8: is this the right file?'
+      const remedy = `a ${what} is text in UTF-8: is this the right file?`
       throw new Failure(`${path}:${message.split(' ')[1]}: not text: bytes that are not UTF-8`, { remedy })
     }
-    const [reason, remedy] = refusals[code ?? ''] ?? [`cannot be read: ${message}`]
+    const [reason, remedy] = refusals(what)[code ?? ''] ?? [`cannot be read: ${message}`]
     throw new Failure(`${path} ${reason}`, remedy === undefined ? { cause: error } : { remedy, cause: error })
   }
 }

@@ -1,13 +1,13 @@
 /** `wh fmt`: a network file in its canonical form, in either syntax. */
 
 import { Args, Flags } from '@oclif/core'
-import { exit, Failure } from '../../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 import { readNetworkFile } from '../../daemon/network-file.ts'
 import { systemFiles as files } from '../../os/files.ts'
 import { type Syntax, syntaxOf } from '../../protocol/network/document.ts'
 import { formatConf, formatYaml } from '../../protocol/network/format.ts'
 import { WhCommand } from '../command.ts'
-import { refusal } from '../refusal.ts'
+import { writing } from '../writing.ts'
 
 export default class Fmt extends WhCommand {
   static override summary = 'Format a network file, or convert it to or from YAML'
@@ -29,35 +29,20 @@ export default class Fmt extends WhCommand {
       process.stdout.write(formatted)
     } else if (to !== document.syntax) {
       const beside = `${args.FILE.replace(syntaxOf(args.FILE) === 'yaml' ? /\.ya?ml$/i : /\.conf$/i, '')}.${to}`
-      write(beside, () => files.create(beside, formatted, modeOf(args.FILE)))
+      writing(beside, otherwise, () => files.create(beside, formatted, modeOf(args.FILE)))
       this.log(`wrote ${beside}`)
     } else if (formatted !== text) {
       modeOf(args.FILE)
-      write(args.FILE, () => files.write(args.FILE, formatted))
+      writing(args.FILE, otherwise, () => files.write(args.FILE, formatted))
     }
   }
 }
+
+const otherwise = 'remove it, or print with the same command without write'
 
 /** Permission bits of the file. @throws Failure for a pipe or another thing that cannot be written back. */
 function modeOf(path: string): number {
   const info = files.info(path)
   if (info?.regular) return info.mode & 0o777
   throw new Failure(`${path} is not a file that can be written`)
-}
-
-function write(path: string, call: () => void): void {
-  try {
-    call()
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') {
-      const remedy = 'remove it, or print with the same command without write'
-      throw new Failure(`${path} exists already, and is left as it is`, { remedy })
-    }
-    const denied = code === 'EACCES' || code === 'EPERM'
-    throw new Failure(`cannot write ${path}: ${refusal(error)}`, {
-      ...(denied ? { exit: exit.permission } : {}),
-      cause: error,
-    })
-  }
 }

@@ -43,7 +43,7 @@ export function parseNetworkFile(text: string, file: string): Parsed {
 }
 
 /** Gathers problems: each severity up to a limit of its own, so that many warnings cannot hide an error. */
-function collector(): { problems: Problem[]; report: Report } {
+export function collector(): { problems: Problem[]; report: Report } {
   const problems: Problem[] = []
   const counts = { error: 0, warning: 0, note: 0 }
   const report = ({ severity, line, column, length, message, hint, secret }: Problem) => {
