@@ -20,6 +20,8 @@ export type Seen = {
 
 /** Between two pings, and between two looks, ms. */
 const step = 50
+/** Of pings without a reply, those sent within the last so many ms may still get one. */
+const onItsWay = 1_000
 /** For so long it must stay: 20 pings. */
 const after = 1_000
 
@@ -87,12 +89,16 @@ export class Pings {
     return Math.round(Math.max(...all.slice(1).map((at, i) => at - all[i]!)))
   }
 
+  /** What was sent within the last second and not answered is on its way: a reply by a carrier takes as long, where the machine is busy. */
   async end(): Promise<{ sent: number; lost: number }> {
     this.#program.kill('SIGINT')
     const { out } = await this.#program.ended
     const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(out) ?? []
     if (sent === undefined) throw new Error(`ping did not say what it had sent:\n${out.slice(-500)}`)
-    return { sent: Number(sent), lost: Number(sent) - Number(received) }
+    const numbers = [...out.matchAll(/^\[.* icmp_seq=(\d+) /gm)].map(([, number]) => Number(number))
+    const behind = Number(sent) - Math.max(0, ...numbers)
+    const lost = Number(sent) - Number(received)
+    return { sent: Number(sent), lost: behind * step < onItsWay ? lost - behind : lost }
   }
 }
 
