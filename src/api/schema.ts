@@ -6,6 +6,7 @@
 import * as z from 'zod'
 import { Carriers, Guests, Way } from './carriers.ts'
 import { FamilyState } from './families.ts'
+import { membershipRoutes } from './membership.ts'
 import { endpoint, Filtering, key, Nat, Peer, wallTime } from './values.ts'
 
 export const PathState = z
@@ -354,6 +355,7 @@ export const routes = {
     answer: Inspected,
     summary: 'everything the node knows',
   },
+  ...membershipRoutes,
 } as const
 
 export type Routes = typeof routes

@@ -58,8 +58,8 @@ const patience = 60
 const relayLeftFor = 1 * minute
 
 export async function startDaemon(os: Os, options: Options, openLog: (network: string) => Logger): Promise<Daemon> {
-  const loaded = load(os, options)
-  const { network, identity } = loaded
+  const loaded = load(os, options, openLog)
+  const { network, identity, belonging } = loaded
   const log = openLog(network.name)
   const commands: string[] = []
   const wireguard = createWireguardDriver(os, log, step => commands.push(formatStep(step)))
@@ -127,6 +127,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     const takeDown = async () => {
       try {
         sweep.cancel()
+        belonging.stop()
         await node.stop()
         await removeLeftover(os.programs, listenPort)
         os.files.remove(paths.journal)
@@ -151,6 +152,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     let server: { close(): Promise<void> } | undefined
     try {
       await node.start()
+      belonging.live(node, () => void stop())
       performance.mark('configured')
       writeJournal(os.files, paths.journal, { ...journal, finished: true })
       const handlers = createHandlers({ os, wireguard, node, options, prepared, startedAt, stop: () => void stop() })
@@ -158,6 +160,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     } catch (error) {
       // a failed start leaves nothing, whatever it had found
       sweep.cancel()
+      belonging.stop()
       await node.stop().catch(() => {})
       await cleanup(leftovers, journal, paths).catch(left => log.error('could not clean up', { error: String(left) }))
       throw error
@@ -180,13 +183,14 @@ const mapperContext = new TextEncoder().encode('wirehub port mapping 1')
 
 /** What discovery is made of on this machine. */
 function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Options): NodeParts['discovery'] {
-  const { network, identity, self } = prepared
+  const { network, identity, self, belonging } = prepared
   const { capture = 'auto', tcpPort, portmap = true, birthday = true } = options
   const owner = self ? 'wireguard' : 'nobody'
   return {
     os,
     store: fileStore(os.files, memoryFile(network.name, identity.publicKey), log),
     birthday,
+    ...{ met: belonging.met, banned: belonging.isBanned },
     openReflector: (addresses, receive) => Reflector.open({ udp: os.udp, source: os.source, addresses, receive }),
     relay: relayPolicy(prepared, options),
     async openRelay(listenPort, receive, backend, elsewhere) {
@@ -213,7 +217,7 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
         import('../os/websocket.ts'),
       ])
       const listens = webListens(prepared, options)
-      return createDirectory({
+      const directory = await createDirectory({
         os,
         log,
         privateKey: identity.privateKey,
@@ -229,7 +233,10 @@ function discoveryParts(os: Os, log: Logger, prepared: Prepared, options: Option
           return { servers: servers.slice(0, stunAsked), from: await os.source(servers[0]?.host ?? anywhere[4]) }
         },
         ...(listens && { certificate: await (await import('../os/certificate.ts')).selfSigned() }),
+        talks: belonging.talks,
       })
+      belonging.directory = directory
+      return directory
     },
   }
 }

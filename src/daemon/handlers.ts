@@ -15,6 +15,7 @@ import { findMember } from '../protocol/network/members.ts'
 import { nearest } from '../protocol/network/problem.ts'
 import type { Member } from '../protocol/network/types.ts'
 import { allCarriersOf, carriersOf } from './answers/carriers.ts'
+import { membershipHandlers } from './answers/membership.ts'
 import { explained, inspectedPath, netchecked } from './answers/paths.ts'
 import { formatKind, formatRecord, rounded } from './answers/record.ts'
 import { relayed, relayingOf } from './answers/relay.ts'
@@ -78,7 +79,7 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
       })),
       carriers: carriersOf(inquiry.carriers(), named(desired.members)),
       members: reportMembers(desired, actual, os.clock.wall(), key => inquiry.path(key), wayOf),
-      warnings: [...prepared.notes, ...snapshot.warnings],
+      warnings: [...prepared.notes, ...prepared.belonging.warnings, ...snapshot.warnings],
     }
   }
 
@@ -116,17 +117,26 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
 
   return {
     status,
+    ...membershipHandlers({ os, node, belonging: prepared.belonging, self: identity.publicKey, targetOf }),
 
     async reload() {
       requireRegular(os, options.file)
-      const { network, problems } = readNetworkFile(os.files, options.file)
-      const bits = workbitOf(identity.publicKey, network.namespace)
-      if (bits < network.workbit) {
-        throw new Failure(`the file now asks for ${network.workbit} workbits, and this node's key has ${bits}`)
+      const { network: file, problems } = readNetworkFile(os.files, options.file)
+      const bits = workbitOf(identity.publicKey, file.namespace)
+      if (bits < file.workbit) {
+        throw new Failure(`the file now asks for ${file.workbit} workbits, and this node's key has ${bits}`)
       }
-      await surveyAgain(os, await wireguard.links(), network, prepared)
-      const { changes, steps } = await node.reload(network)
-      return { changes, commands: steps.map(formatStep), warnings: problems.map(problem => problem.message) }
+      const { belonging } = prepared
+      const before = belonging.file
+      try {
+        const network = belonging.read(file)
+        await surveyAgain(os, await wireguard.links(), network, prepared)
+        const { changes, steps } = await node.reload(network)
+        return { changes, commands: steps.map(formatStep), warnings: problems.map(problem => problem.message) }
+      } catch (error) {
+        belonging.read(before)
+        throw error
+      }
     },
 
     async down() {

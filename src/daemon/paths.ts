@@ -40,6 +40,11 @@ export function memoryFile(network: string, key: PublicKey): string {
   return `${stateFolder}/${network}/${key}.memory.json`
 }
 
+/** What members have signed: docs/protocol/membership.md. */
+export function statementsFile(network: string, key: PublicKey): string {
+  return `${stateFolder}/${network}/${key}.statements`
+}
+
 /** Records and peers of the DHT. */
 export function dhtFolder(network: string, key: PublicKey): string {
   return `${stateFolder}/${network}/${key}.dht`

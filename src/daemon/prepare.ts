@@ -5,6 +5,7 @@
 
 import { exit, Failure } from '../base/failure.ts'
 import { overlaps, type Prefix, parsePrefix } from '../base/ip.ts'
+import type { Logger } from '../base/log.ts'
 import type { Capture } from '../drivers/control/open.ts'
 import type { ActualLink } from '../drivers/wireguard/interface.ts'
 import { userspaceRuns } from '../drivers/wireguard/userspace.ts'
@@ -16,6 +17,7 @@ import { formatProblem } from '../protocol/network/problem.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 import type { RelayPolicy } from '../protocol/relay/desk.ts'
 import { readKeyFile } from './key-file.ts'
+import { Belonging } from './membership.ts'
 import { readNetworkFile } from './network-file.ts'
 import { stateFile } from './paths.ts'
 
@@ -42,8 +44,10 @@ export type Options = {
 
 /** What the files say. */
 export type Loaded = {
+  /** Of the file, and of the statements that it accepts. */
   readonly network: Network
   readonly identity: Identity
+  readonly belonging: Belonging
   /** `null`: a helper. */
   readonly self: Member | null
   readonly owner: string
@@ -213,7 +217,7 @@ async function choosePort(
     identity,
     running,
     given,
-  }: Omit<Loaded, 'owner' | 'notes'> & { running: boolean; given: number | undefined },
+  }: Omit<Loaded, 'owner' | 'notes' | 'belonging'> & { running: boolean; given: number | undefined },
 ): Promise<{ port: number; store?: string; note?: string }> {
   const fixed = given ?? self?.endpoint?.port ?? bootPort(network, identity.publicKey)
   const path = stateFile(network.name, identity.publicKey)
@@ -238,17 +242,27 @@ export function requireRegular(os: Os, path: string): void {
 }
 
 /** File, key and programs. @throws Failure with the first thing that stands in the way. */
-export function load(os: Os, options: Options, dryRun = false): Loaded {
+export function load(os: Os, options: Options, openLog: (network: string) => Logger, dryRun = false): Loaded {
   requireRegular(os, options.file)
-  const { network, problems, text } = readNetworkFile(os.files, options.file)
+  const { network: file, problems, text } = readNetworkFile(os.files, options.file)
   if (!dryRun) requireRoot(os, 'wh up')
-  const privateKey = readKeyFile(os.files, network, options.file, options.privateKey)
+  const privateKey = readKeyFile(os.files, file, options.file, options.privateKey)
   requirePrograms(os)
   const identity = { privateKey, publicKey: privateKey.publicKey() }
+  const belonging = new Belonging(os, openLog(file.name), file, identity)
+  const network = belonging.network()
+  if (belonging.isBanned(identity.publicKey)) {
+    throw new Failure(
+      `this key, ${identity.publicKey}, belongs to ${network.name} no more: it was revoked, or another took its place`,
+      {
+        remedy: 'a token and `wh join` make this machine a member again, with a new key',
+      },
+    )
+  }
   const self = selfOf(members(network), identity.publicKey)
   const notes = problems.map(problem => formatProblem(problem, options.file, text))
   if (!self) notes.push(`${identity.publicKey} is not in ${options.file}: running as a helper, without an interface`)
-  return { network, identity, self, owner: ownerMark(network, identity.publicKey), notes }
+  return { network, identity, belonging, self, owner: ownerMark(network, identity.publicKey), notes }
 }
 
 /** Interface, addresses and port on this machine. @throws Failure with the first thing that stands in the way. */

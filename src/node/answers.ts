@@ -28,6 +28,8 @@ export type AnswersParts = {
   readonly trusted: (key: PublicKey) => boolean
   readonly wanted: () => Wanted
   readonly warn: (topic: string, message: string | null) => void
+  /** A member has answered from there. */
+  readonly met: ((key: PublicKey, endpoint: Endpoint) => void) | undefined
   /** Our NAT gives us another address or port than a moment ago. */
   readonly remapped: () => void
 }
@@ -41,13 +43,14 @@ export class Answers {
 
   /** Somebody whom we asked has answered from where we asked. */
   heard(key: PublicKey, endpoint: Endpoint, sighting: Sighting): void {
-    const { carrying, contacts, dht, memory, publication, traversal, trusted } = this.#parts
+    const { carrying, contacts, dht, memory, met, publication, traversal, trusted } = this.#parts
     traversal.answered(key, endpoint)
     if (carrying.answered(endpoint)) traversal.seen()
     else if (!traversal.isDetour(key, endpoint)) this.#seen(key, endpoint, sighting)
     // the file may have lost it since we asked, or it is a home of ours and no more
     if (!trusted(key)) return
     publication.hand(key, endpoint)
+    if (contacts.has(key)) met?.(key, endpoint)
     // it is not there, and neither tomorrow
     if (traversal.relayAt(key, endpoint) || isGuest(endpoint.host)) return
     if (contacts.has(key)) memory.saw(key, endpoint)

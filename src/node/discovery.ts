@@ -72,7 +72,7 @@ export class Discovery {
   #stopped = false
 
   constructor(parts: DiscoveryParts) {
-    const { os, log, network, namespace, workbit, identity, warn } = parts
+    const { os, log, network, namespace, workbit, identity, warn, banned } = parts
     const { clock } = os
     this.#parts = parts
     this.#timers = new Timers(clock)
@@ -97,7 +97,7 @@ export class Discovery {
     const rank = (key: PublicKey) => (trusted(key) ? 'member' : 'stranger')
     const desk = new Desk(os.crypto, os.random.bytes(32), rank)
     const channel = new Channel({
-      ...{ os, network, namespace, workbit, desk, exempt: trusted, privateKey: identity.privateKey },
+      ...{ os, network, namespace, workbit, desk, banned, exempt: trusted, privateKey: identity.privateKey },
       port: { send: (bytes, to) => this.#port.send(bytes, to) },
       answerFind: async id => this.#archive.at(id) ?? (await this.#dht.local(id)),
       onPing: (key, endpoint, via, inUse = false) => {
@@ -205,8 +205,8 @@ export class Discovery {
       ...{ clock, log, warn },
       load: (server, endpoints) =>
         parts.loadDirectory({
-          ...{ streams: this.#streams, listenPort: this.#wanted!.listenPort, exempt: trusted, server, endpoints },
-          carried: (...it) => this.carriers.accept(...it),
+          ...{ streams: this.#streams, listenPort: this.#wanted!.listenPort, exempt: trusted, banned },
+          ...{ server, endpoints, carried: (...it) => this.carriers.accept(...it) },
           known: () => this.#traversal.reflectors().map(({ endpoint }) => endpoint),
           warn: message => warn('dht port', message),
         }),
@@ -231,7 +231,7 @@ export class Discovery {
     this.#answers = new Answers({
       ...{ carrying: this.#carrying, contacts: this.#contacts, dht: this.#dht, memory: this.#memory },
       ...{ ownNetwork: this.#ownNetwork, publication: this.#publication, records: this.#records },
-      ...{ self: this.#self, traversal: this.#traversal, trusted, warn, wanted: () => this.#wanted! },
+      ...{ self: this.#self, traversal: this.#traversal, trusted, warn, wanted: () => this.#wanted!, met: parts.met },
       remapped: () => this.#moved('the NAT has another mapping for this node'),
     })
     this.inquiry = new Inquiry({

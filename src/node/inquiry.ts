@@ -72,6 +72,22 @@ export class Inquiry {
     }
   }
 
+  /** Members whose place is known, those that answer first. */
+  members(): Place[] {
+    const { contacts } = this.#parts
+    return [...contacts.reached(), ...contacts.resting()]
+  }
+
+  /** Nodes that answer and that anybody reaches: boot nodes and members. */
+  open(): Place[] {
+    return this.#parts.traversal.reflectors()
+  }
+
+  /** A member is to be reached, though nobody talks to it. */
+  want(key: PublicKey): void {
+    this.#parts.contacts.input(key, { kind: 'wanted', urgent: false })
+  }
+
   /** Finds a record afresh, whoever's key it is. */
   async lookUp(key: PublicKey, onStep: (step: Step) => void): Promise<NodeRecord | null> {
     const { walk, records, channel } = this.#parts

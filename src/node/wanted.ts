@@ -29,6 +29,7 @@ export type DirectoryLink = {
   readonly endpoints: readonly Endpoint[]
   /** Named in the file: needs no work. */
   readonly exempt: (key: PublicKey) => boolean
+  readonly banned?: ((key: PublicKey) => boolean) | undefined
   /** For people, in `wh show`. */
   readonly warn: (message: string) => void
   /** A node has opened a carrier to us. */
@@ -74,6 +75,10 @@ export type DiscoveryParts = {
   readonly birthday?: boolean
   /** @param message `null`: it is well again */
   readonly warn: (topic: string, message: string | null) => void
+  /** A member has answered from there. */
+  readonly met?: ((key: PublicKey, endpoint: Endpoint) => void) | undefined
+  /** Whose key is over: neither heard nor spoken of. */
+  readonly banned?: ((key: PublicKey) => boolean) | undefined
   /** How the log names a member. */
   readonly called: (key: PublicKey) => string
 }
@@ -91,6 +96,8 @@ export type MachineParts = Pick<
   | 'openRelay'
   | 'relay'
   | 'birthday'
+  | 'met'
+  | 'banned'
 >
 
 /** What the file and the machine say, and discovery has to serve. */

@@ -50,6 +50,8 @@ export interface Files {
   write(path: string, text: string, options?: { mode?: number; encoding?: Encoding }): void
   /** Writes a file that must not exist yet (`EEXIST`). */
   create(path: string, text: string, mode: number): void
+  /** Adds to the end of a file which only we may read, and is back when it is on the disk. */
+  append(path: string, text: string, encoding?: Encoding): void
   /** A function that adds to the end of a file which only we may read; a file larger than `limit` bytes starts anew. */
   appender(path: string, limit: number): (text: string) => void
   /** Removes a file, and what a killed process left of writing it. */
@@ -186,6 +188,16 @@ export const systemFiles: Files = {
     } catch (error) {
       rmSync(path)
       throw error
+    } finally {
+      closeSync(fd)
+    }
+  },
+
+  append(path, text, encoding = 'utf8') {
+    const fd = openSync(path, 'a', 0o600)
+    try {
+      writeAll(fd, Buffer.from(text, encoding))
+      fsyncSync(fd)
     } finally {
       closeSync(fd)
     }

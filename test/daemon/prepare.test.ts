@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '../../src/base/failure.ts'
+import { createLogger } from '../../src/base/log.ts'
 import { load, type Options, survey } from '../../src/daemon/prepare.ts'
 import type { ActualLink } from '../../src/drivers/wireguard/interface.ts'
 import { type MachineOptions, machineDouble } from '../machine-double.ts'
@@ -11,6 +12,7 @@ const file = '/n/net.conf'
 const conf = (more = '') => `name test\nsubnet 10.0.42.0/24\nworkbit 16\ntrust a.test ${pk}${more}\n`
 const path = '/var/lib/wirehub/test/QlAUVENuHTaELuyeTaBDHu4iY5UKzBG5AMBR6Pv1Ulg.json'
 
+const quiet = createLogger(() => {})
 const link = (name: string, owner = '', addresses: string[] = []): ActualLink => ({
   name,
   owner,
@@ -23,7 +25,12 @@ const link = (name: string, owner = '', addresses: string[] = []): ActualLink =>
 async function prepare(machine: MachineOptions, options: Partial<Options> = {}, links: ActualLink[] = []) {
   const os = machineDouble({ ...machine, files: { [file]: conf(), '/n/private.key': `${sk}\n`, ...machine.files } })
   const all = { file, ...options }
-  return survey(os, links, load(os, all), all)
+  return survey(
+    os,
+    links,
+    load(os, all, () => quiet),
+    all,
+  )
 }
 
 /** Message, remedy and status of the refusal. */
@@ -127,7 +134,7 @@ test('refused: errors in the file, all of them', async () => {
 test('refused: no private key', async () => {
   const os = machineDouble({ files: { [file]: conf() } })
   assert.throws(
-    () => load(os, { file }),
+    () => load(os, { file }, () => quiet),
     (error: Failure) => {
       assert.equal(
         error.message,

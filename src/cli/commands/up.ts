@@ -116,7 +116,7 @@ export default class Up extends WhCommand {
   async #dryRun(options: Options): Promise<void> {
     const quiet = createLogger(() => {})
     const wireguard = createWireguardDriver(os, quiet)
-    const loaded = load(os, options, true)
+    const loaded = load(os, options, () => quiet, true)
     const { network, identity, choices, notes } = await survey(os, await wireguard.links(), loaded, options)
     for (const note of notes) this.logToStderr(`wh up: ${note}`)
     const wanted = desired(network, members(network), identity, choices, { resolve: () => undefined }).interface

@@ -55,6 +55,7 @@ export type ChannelOptions = ChannelHandlers & {
   readonly network?: string
   /** Whose key needs no work. Asked for each datagram. */
   readonly exempt?: (key: PublicKey) => boolean
+  readonly banned?: ((key: PublicKey) => boolean) | undefined
   readonly budgets?: Budgets
   /** Absent: this node is no home. */
   readonly desk?: Desk

@@ -48,6 +48,8 @@ export interface Directory {
    * @param endpoint for WebRTC, one where the node answers control packets
    */
   carry(key: PublicKey, endpoint: Endpoint, by: CarriedBy, signal: AbortSignal): Promise<ByteStream | null>
+  /** A stream of this protocol with a node. @throws where it is not reached, or does not speak it */
+  talk(key: PublicKey, endpoint: Endpoint, protocol: string, signal: AbortSignal): Promise<ByteStream>
   /** The nodes of the routing table, and where their connections lead. */
   neighbours(): readonly { readonly key: PublicKey; readonly endpoint?: Endpoint }[]
   status(): DirectoryStatus

@@ -23,6 +23,8 @@ export type GateParts = {
   /** The least work that is enough. */
   readonly workbit: number
   readonly exempt: (key: PublicKey) => boolean
+  /** Whose key is over, whatever its work. */
+  readonly banned?: ((key: PublicKey) => boolean) | undefined
   /** Open connections with a peer. */
   readonly connections: (peer: PeerId) => number
   /** Called for each refusal. */
@@ -63,6 +65,10 @@ export class Gate {
   /** Has this peer done its work, or need not? A refusal is counted as `too little work: WHEN`. */
   admits(peer: PeerId, when: string): boolean {
     const { key, enough } = this.#look(peer)
+    if (key !== null && this.#parts.banned?.(key)) {
+      this.#parts.count(`revoked: ${when}`)
+      return false
+    }
     if (enough || (key !== null && this.#parts.exempt(key))) return true
     this.#parts.count(key === null ? `no WireGuard key: ${when}` : `too little work: ${when}`)
     return false

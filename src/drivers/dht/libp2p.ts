@@ -26,6 +26,7 @@ import { Kademlia, k, type Parts, partsOf, protocol } from './kademlia.ts'
 import { Limit, nextEvent } from './limit.ts'
 import { Announced, type DirectoryOptions, dhtOf, settings } from './settings.ts'
 import { openStore, type Store } from './store.ts'
+import { beginTalk, listenForTalks } from './talks.ts'
 import { keyOfPlace, Values } from './values.ts'
 
 export type { DirectoryOptions } from './settings.ts'
@@ -38,7 +39,7 @@ const identifyTime = 2 * second
 
 /** Starts the node; it knows nobody but the peers of its folder until `join`. @throws where libp2p cannot start. */
 export async function createDirectory(options: DirectoryOptions): Promise<Directory> {
-  const { os, log, namespace, workbit, exempt } = options
+  const { os, log, namespace, workbit, exempt, banned } = options
   const rejected: Record<string, number> = {}
   const count = (reason: string) => {
     rejected[reason] = (rejected[reason] ?? 0) + 1
@@ -47,7 +48,8 @@ export async function createDirectory(options: DirectoryOptions): Promise<Direct
   let node: Libp2p | undefined
   let directory: Directory | undefined
   const connections = (peer: PeerId) => node?.getConnections(peer).length ?? 0
-  const gate = new Gate({ namespace, workbit, exempt: key => key === self || exempt(key), connections, count })
+  const isExempt = (key: PublicKey) => key === self || exempt(key)
+  const gate = new Gate({ namespace, workbit, banned, exempt: isExempt, connections, count })
   const ourId = await kadIdOf(peerOf(self))
   const values = new Values({ clock: os.clock, crypto: os.crypto, ourId, count })
   const store = await openStore(options.dataFolder, os.files, values, log)
@@ -157,6 +159,7 @@ class LibP2pDirectory implements Directory {
       const open = node.getConnections(read.peer).find(({ status }) => status === 'open')
       return open ?? dialer.dial(read.peer, read.addresses, signal)
     }
+    await listenForTalks(node, gate, options.talks ?? [])
     await node.start()
     const listens = transportManager.getListeners().flatMap(listener => listener.getAddrs())
     const has = (via: Via) => listens.some(address => readPeerAddress(address)?.via === via)
@@ -262,6 +265,11 @@ class LibP2pDirectory implements Directory {
     if (!this.#parts.gate.admits(peer, 'dial')) throw new Failure('too little work')
     if (isLoopback(endpoint.host)) this.#parts.gate.loopback = true
     return (await this.#carriers?.dial(peer.toString(), endpoint, by, signal)) ?? null
+  }
+
+  talk(key: PublicKey, endpoint: Endpoint, protocol: string, signal: AbortSignal): Promise<ByteStream> {
+    const { node, gate, options } = this.#parts
+    return beginTalk(node, gate, { key, endpoint, webPort: options.web?.port }, protocol, signal)
   }
 
   neighbours(): { key: PublicKey; endpoint?: Endpoint }[] {

@@ -20,6 +20,7 @@ import { formatPeerAddress, isLoopback } from './address.ts'
 import type { Web } from './carry.ts'
 import type { Gate } from './gate.ts'
 import { k, protocol } from './kademlia.ts'
+import type { Talk } from './talks.ts'
 import { type StreamSource, streamTransport } from './transport.ts'
 import type { Values } from './values.ts'
 import type { Ice } from './webrtc.ts'
@@ -34,6 +35,8 @@ export type DirectoryOptions = {
   readonly workbit: number
   /** Keys that need no work: members and boot nodes of the file. */
   readonly exempt: (key: PublicKey) => boolean
+  /** Keys that are over, whatever their work. */
+  readonly banned?: ((key: PublicKey) => boolean) | undefined
   /** Where TCP is listened on, `0` for nowhere; others are dialled over TCP all the same. */
   readonly tcpPort: number
   /** Addresses that TCP is listened on; all, unless said. */
@@ -48,6 +51,8 @@ export type DirectoryOptions = {
   readonly ice?: () => Promise<Ice>
   /** A node has opened a carrier to us. */
   readonly carried?: (key: PublicKey, stream: ByteStream) => void
+  /** What else is spoken here, beside the DHT and carriers. */
+  readonly talks?: readonly Talk[]
   /** A folder of our own; `null` for memory. */
   readonly dataFolder: string | null
   readonly server: boolean

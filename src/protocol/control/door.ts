@@ -46,6 +46,8 @@ export type DoorOptions = {
   readonly workbit: number
   /** Whose key needs no work. Asked for each datagram, so the answer may change. */
   readonly exempt?: (key: PublicKey) => boolean
+  /** Whose key is over, whatever its work. */
+  readonly banned?: ((key: PublicKey) => boolean) | undefined
   readonly budgets?: Budgets
 }
 
@@ -103,6 +105,7 @@ export class Door {
 
   /** Does this key have enough work, or need none? */
   admits(key: PublicKey): boolean {
+    if (this.#options.banned?.(key)) return false
     if (this.#options.exempt?.(key)) return true
     let work = this.#work.get(key)
     if (work === undefined) {

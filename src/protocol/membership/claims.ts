@@ -47,7 +47,7 @@ export function settle(
   ) => {
     const wishes = claims
       .flatMap(claim => wishOf(claim, what) ?? [])
-      .filter(({ value }) => what !== 'address' || isIn(subnet, value))
+      .filter(({ value }) => what !== 'address' || (subnet && isHostOf(subnet, value)))
     wishes.sort((a, b) => a.depth - b.depth || (a.hash < b.hash ? -1 : 1))
     const owners = new Map<string, PublicKey>()
     const given = new Map<PublicKey, string>()
@@ -132,8 +132,9 @@ function lastWord({ entry, assigns }: Claim, what: keyof Place, withEntry = true
   return last && { ...(last.statement as Assign), depth: last.depth }
 }
 
-function isIn(subnet: Prefix | undefined, address: Address): boolean {
-  if (!subnet || !contains(subnet, address)) return false
+/** Can a member have this address? */
+export function isHostOf(subnet: Prefix, address: Address): boolean {
+  if (!contains(subnet, address)) return false
   const number = toNumber(address) - toNumber(subnet.address)
   return number > 0 && number < 2 ** (32 - subnet.length) - 1
 }

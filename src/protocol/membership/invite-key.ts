@@ -5,7 +5,8 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { blake2b } from '@noble/hashes/blake2.js'
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import type { PublicKey } from '../identity/key.ts'
+import { type PublicKey, publicKeyBytes } from '../identity/key.ts'
+import { idBytes } from './fields.ts'
 import { inviteMessage } from './signed.ts'
 import type { NetworkId, StatementId } from './statement.ts'
 
@@ -30,4 +31,13 @@ export function proveInvite(
 function seedOf(secret: Uint8Array): Uint8Array {
   if (secret.length !== secretLength) throw new TypeError(`the secret of an invite has ${secretLength} bytes`)
   return blake2b(concatBytes(context, secret), { dkLen: 32 })
+}
+
+/** What shows a member that somebody has the secret, before he is told who belongs to the network. */
+export function helloMessage(network: NetworkId, guest: PublicKey): Uint8Array {
+  return concatBytes(utf8ToBytes('wirehub join 1'), idBytes(network), publicKeyBytes(guest))
+}
+
+export function proveHello(secret: Uint8Array, network: NetworkId, guest: PublicKey): Uint8Array {
+  return ed25519.sign(helloMessage(network, guest), seedOf(secret))
 }

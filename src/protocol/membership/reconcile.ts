@@ -49,7 +49,7 @@ const message: P.CoderType<Part[]> = P.array(
 
 export type Differences = {
   /** For the other; `null`: there is no question left. */
-  readonly message: Uint8Array | null
+  readonly question: Uint8Array | null
   /** Of ours, what the other has not. */
   readonly give: readonly StatementId[]
   /** What the other has, and we have not. */
@@ -69,40 +69,53 @@ export class Reconciliation {
     return message.encode(this.#describe(0, this.#items.length, last))
   }
 
-  /**
-   * What a message of the other says, and the answer to it. Both sides do the same; who has begun gives and asks for what comes out.
-   * @returns `null` for bytes that are no message
-   */
-  read(bytes: Uint8Array): Differences | null {
-    const ranges = decode(bytes)
-    if (!ranges) return null
+  /** The answer to a question; `null` for bytes that are none. Nothing is kept between two. */
+  answer(question: Uint8Array): Uint8Array | null {
+    return this.#compare(question, (own, end, theirs) => {
+      const isSame = own.length === theirs.length && own.every(({ id }, i) => isEqual(idBytes(id), theirs[i]!))
+      return isSame ? { end, range: same } : idsOf(own, end)
+    })
+  }
+
+  /** What an answer says; `null` for bytes that are none. */
+  read(answer: Uint8Array): Differences | null {
     const give: StatementId[] = []
     const want: StatementId[] = []
-    const answer: Part[] = []
+    const question = this.#compare(answer, (own, end, ids) => {
+      const theirs = new Set(ids.map(idOf))
+      const mine = new Set(own.map(({ id }) => id))
+      give.push(...[...mine].filter(id => !theirs.has(id)))
+      want.push(...[...theirs].filter(id => !mine.has(id)))
+      return { end, range: same }
+    })
+    return question && { question: decode(question)!.length > 0 ? question : null, give, want }
+  }
+
+  /** @param told what comes of a range whose ids the other has told */
+  #compare(
+    bytes: Uint8Array,
+    told: (own: readonly Item[], end: Part['end'], ids: readonly Uint8Array[]) => Part,
+  ): Uint8Array | null {
+    const ranges = decode(bytes)
+    if (!ranges) return null
+    const parts: Part[] = []
     let from = 0
     for (const { end, range } of ranges) {
       const to = this.#find(end, from)
-      if (to < from) return null
       const own = this.#items.slice(from, to)
-      if (range.TAG === 'ids') {
-        const theirs = new Set(range.data.map(idOf))
-        const mine = new Set(own.map(({ id }) => id))
-        give.push(...[...mine].filter(id => !theirs.has(id)))
-        want.push(...[...theirs].filter(id => !mine.has(id)))
-        answer.push({ end, range: same })
-      } else if (range.TAG === 'fingerprint' && !isEqual(range.data, fingerprintOf(own))) {
-        answer.push(...this.#describe(from, to, end))
-      } else answer.push({ end, range: same })
+      if (range.TAG === 'ids') parts.push(told(own, end, range.data))
+      else if (range.TAG === 'fingerprint' && !isEqual(range.data, fingerprintOf(own)))
+        parts.push(...this.#describe(from, to, end))
+      else parts.push({ end, range: same })
       from = to
     }
-    const asks = answer.some(({ range }) => range.TAG !== 'same')
-    return { message: asks ? message.encode(squeezed(answer)) : null, give, want }
+    return message.encode(squeezed(parts))
   }
 
   /** Our range: whole, by its ids, or in parts. */
   #describe(from: number, to: number, end: Part['end']): Part[] {
     const items = this.#items.slice(from, to)
-    if (items.length <= short) return [{ end, range: { TAG: 'ids', data: items.map(({ id }) => idBytes(id)) } }]
+    if (items.length <= short) return [idsOf(items, end)]
     const size = Math.ceil(items.length / parts)
     const described: Part[] = []
     for (let at = 0; at < items.length; at += size) {
@@ -127,9 +140,13 @@ export class Reconciliation {
 
 const same: Range = { TAG: 'same', data: undefined }
 
-/** Neighbours that need nothing more are one. */
+/** Neighbours that need nothing more are one, and none at the end. */
 function squeezed(ranges: readonly Part[]): Part[] {
-  return ranges.filter(({ range }, i) => range.TAG !== 'same' || ranges[i + 1]?.range.TAG !== 'same')
+  return ranges.filter(({ range }, i) => range.TAG !== 'same' || (ranges[i + 1]?.range.TAG ?? 'same') !== 'same')
+}
+
+function idsOf(items: readonly Item[], end: Part['end']): Part {
+  return { end, range: { TAG: 'ids', data: items.map(({ id }) => idBytes(id)) } }
 }
 
 function decode(bytes: Uint8Array): Part[] | null {

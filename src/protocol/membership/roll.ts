@@ -51,6 +51,10 @@ export class Roll {
     return this.graph.order.map(({ id }) => this.#held.get(id)!)
   }
 
+  ids(): Iterable<StatementId> {
+    return this.#held.keys()
+  }
+
   get(id: StatementId): Signed | undefined {
     return this.#held.get(id)
   }

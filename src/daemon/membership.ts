@@ -1,0 +1,175 @@
+/**
+ * A network whose file has `admin` lines, as a daemon lives it: the registrar's roll on one side, the node on the other.
+ *
+ *     file ──┐                                     members say news, guests come with tokens
+ *            ├─▶ effective network ──▶ node            │
+ *     roll ──┘         ▲                               ▼
+ *       ▲              └──── who is a member ◀──── registrar ──▶ spread: to all other members
+ *       └── statements on disk                        ▲
+ *                                        wh invite, revoke … : said in this node's name
+ */
+
+import type { Logger } from '../base/log.ts'
+import type { Directory } from '../drivers/dht/directory.ts'
+import type { Talk } from '../drivers/dht/talks.ts'
+import type { Identity } from '../node/desired.ts'
+import { Admission, joinProtocol } from '../node/membership/admission.ts'
+import { Registrar } from '../node/membership/registrar.ts'
+import { Spread } from '../node/membership/spread.ts'
+import { syncProtocol } from '../node/membership/sync.ts'
+import type { Node } from '../node/node.ts'
+import type { Os } from '../os/index.ts'
+import type { PublicKey } from '../protocol/identity/key.ts'
+import { effective } from '../protocol/membership/effective.ts'
+import { adminsOf, members } from '../protocol/network/members.ts'
+import type { Network } from '../protocol/network/types.ts'
+import { statementsFile } from './paths.ts'
+import { statementStore } from './statements.ts'
+
+/** Timers are no longer than that: setTimeout's 2^31 - 1 ms, rounded down. */
+const longest = 24 * 24 * 3_600_000
+
+export class Belonging {
+  readonly registrar: Registrar
+  readonly #os: Os
+  readonly #log: Logger
+  readonly #identity: Identity
+  #file: Network
+  #warnings: readonly string[] = []
+  #node: Node | null = null
+  #spread: Spread | null = null
+  #admission: Admission | null = null
+  #directory: Directory | null = null
+  #timer: { cancel(): void } | null = null
+  #stopped = false
+
+  constructor(os: Os, log: Logger, file: Network, identity: Identity) {
+    this.#os = os
+    this.#log = log
+    this.#file = file
+    this.#identity = identity
+    const { clock, random, crypto } = os
+    const store = statementStore(os.files, statementsFile(file.name, identity.publicKey), log)
+    const parts = { clock, random, crypto, log, identity, name: file.name, store }
+    this.registrar = new Registrar(parts, adminsOf(file))
+  }
+
+  /** The network of file and roll. */
+  network(): Network {
+    const { membership } = this.registrar
+    if (!membership || !this.registrar.takesPart) {
+      this.#warnings = []
+      return this.#file
+    }
+    const names = new Map(membership.members.map(({ key, hostname }) => [key, hostname]))
+    const called = (key: PublicKey) => names.get(key) ?? `${key.slice(0, 10)}…`
+    const { network, warnings } = effective(this.#file, membership, called)
+    this.#warnings = warnings
+    return network
+  }
+
+  get file(): Network {
+    return this.#file
+  }
+
+  /** What a person should know of who belongs to the network. */
+  get warnings(): readonly string[] {
+    return this.#warnings
+  }
+
+  /** The file is another now. @returns the network of it and the roll */
+  read(file: Network): Network {
+    this.#file = file
+    this.registrar.accept(adminsOf(file))
+    return this.network()
+  }
+
+  /** A key that is over, and that the file does not trust. */
+  readonly isBanned = (key: PublicKey): boolean => {
+    const { registrar } = this
+    if (!registrar.takesPart || !registrar.membership?.ended.has(key)) return false
+    return !this.#file.nodes.some(node => node.key === key && node.role !== 'admin')
+  }
+
+  /** A member has answered from there. */
+  readonly met = (...it: Parameters<Spread['met']>): void => this.#spread?.met(...it)
+
+  /** What is spoken about the roll. */
+  get talks(): Talk[] {
+    return [
+      { protocol: syncProtocol, take: (key, stream) => void this.#spread?.answer(key, stream) },
+      { protocol: joinProtocol, take: (key, stream) => void this.#admission?.answer(key, stream) },
+    ]
+  }
+
+  set directory(directory: Directory) {
+    this.#directory = directory
+  }
+
+  /** @param stop takes the network down: this node belongs to it no more */
+  live(node: Node, stop: () => void): void {
+    this.#node = node
+    const { clock, crypto } = this.#os
+    const { registrar } = this
+    const log = this.#log
+    const self = this.#identity.publicKey
+    const all = () => members(this.network())
+    this.#admission = new Admission({ clock, log, crypto, registrar, members: all })
+    const spread = new Spread({
+      ...{ clock, log, registrar },
+      isMember: key => all().some(member => member.key === key && member.role !== 'alias'),
+      places: () => node.discovery.inquiry.members(),
+      members: () => all().flatMap(({ key, role }) => (key === self || role === 'alias' ? [] : [key])),
+      want: key => node.discovery.inquiry.want(key),
+      talk: (...it) => {
+        if (!this.#directory) throw new Error('libp2p is not up')
+        return this.#directory.talk(...it)
+      },
+    })
+    this.#spread = spread
+    registrar.news = (_, from) => spread.tell(from)
+    registrar.changed = () => void this.#relive(stop)
+    this.#reliveLater()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#spread?.stop()
+  }
+
+  async #relive(stop: () => void): Promise<void> {
+    if (this.#stopped) return
+    const self = this.#identity.publicKey
+    const end = this.registrar.membership?.ended.get(self)
+    if (end && this.isBanned(self)) {
+      const what = end.statement.kind === 'rotate' ? 'this node has another key now' : 'this node was revoked'
+      this.#log.warn(`${what}: taking the network down`, { by: `${end.statement.author.slice(0, 10)}…` })
+      // others are to hear it from us while we have a voice
+      this.#os.clock.at(this.#os.clock.now() + farewell, stop)
+      return
+    }
+    try {
+      const { changes } = await this.#node!.reload(this.network())
+      for (const change of changes) this.#log.info('membership', { change })
+    } catch (error) {
+      this.#log.warn('who belongs to the network has changed, and cannot be applied', {
+        problem: (error as Error).message,
+      })
+    }
+    this.#reliveLater()
+  }
+
+  /** Memberships that end by themselves. */
+  #reliveLater(): void {
+    const { clock } = this.#os
+    this.#timer?.cancel()
+    const ends = this.registrar.membership?.members.flatMap(({ expires }) => expires ?? []) ?? []
+    if (ends.length === 0 || this.#stopped) return
+    const wait = Math.min(Math.max(0, Math.min(...ends) - clock.wall()), longest)
+    this.#timer = clock.at(clock.now() + wait, () => this.registrar.changed())
+  }
+}
+
+/** To tell others that this node is gone. */
+const farewell = 1_000

@@ -1,0 +1,176 @@
+/**
+ * How news get around: whoever learns something tells the members that it can reach, at once; and whoever meets a member asks whether the two
+ * know the same. So a word is everywhere as soon as it can be, and who was away hears it from the first member that it meets.
+ *
+ *     own word, or another's ──▶ each member whose place is known        a member answers ──▶ not asked for 5 min: ask
+ *                                 └ not reached: when it is met
+ */
+
+import type { Endpoint } from '../../base/ip.ts'
+import type { Logger } from '../../base/log.ts'
+import { minute, second, type Time } from '../../base/time.ts'
+import type { ByteStream } from '../../drivers/carrier/carrier.ts'
+import type { Clock } from '../../os/clock.ts'
+import type { PublicKey } from '../../protocol/identity/key.ts'
+import type { Place } from '../offers.ts'
+import { Conversation } from './conversation.ts'
+import type { Registrar } from './registrar.ts'
+import { answerNews, askForNews, syncProtocol } from './sync.ts'
+
+export type SpreadParts = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registrar: Registrar
+  /** Members of now, be it by the file or by the roll. */
+  readonly isMember: (key: PublicKey) => boolean
+  /** Where members are, those in use first. */
+  readonly places: () => readonly Place[]
+  /** All of them, but for this node. */
+  readonly members: () => readonly PublicKey[]
+  /** A member is to be reached, though nobody talks to it. */
+  readonly want: (key: PublicKey) => void
+  /** @throws where it is not reached */
+  readonly talk: (key: PublicKey, endpoint: Endpoint, protocol: string, signal: AbortSignal) => Promise<ByteStream>
+}
+
+/** Members told at once by each who learns something; they tell others. */
+const toldAtOnce = 64
+/** Members that are looked for, where this node itself has something to say. */
+const wantedMost = 256
+/** Conversations of ours at one time. */
+const atOnce = 8
+/** A member that answers all the time is asked so often. */
+const askEvery: Time = 5 * minute
+/** To reach a member, and to be through. */
+const talkTime: Time = 20 * second
+/** Conversations of others that are answered at one time. */
+const answeredMost = 16
+
+type Peer = {
+  /** When both last had the same, by the wall clock: a machine that sleeps does not count its sleep otherwise. */
+  askedAt: number
+  state: 'at rest' | 'waiting' | 'talking' | 'again'
+  endpoint: Endpoint
+  /** This node itself has something to tell. */
+  isUrgent: boolean
+}
+
+const fresh = { askedAt: Number.NEGATIVE_INFINITY, state: 'at rest', isUrgent: false } as const
+
+export class Spread {
+  readonly #parts: SpreadParts
+  readonly #peers = new Map<PublicKey, Peer>()
+  readonly #queue: PublicKey[] = []
+  #talking = 0
+  #answering = 0
+  readonly #stopped = new AbortController()
+
+  constructor(parts: SpreadParts) {
+    this.#parts = parts
+  }
+
+  /** Something is new here. @param from who told it: he needs not be told */
+  tell(from: PublicKey | null): void {
+    const { places, members, want } = this.#parts
+    const there = places().slice(0, toldAtOnce)
+    for (const { key, endpoint } of there) {
+      if (key === from) continue
+      this.#ask(key, endpoint)
+      this.#peers.get(key)!.isUrgent ||= from === null
+    }
+    if (from !== null) return
+    const asked = new Set(there.map(({ key }) => key))
+    const others = members().filter(key => !asked.has(key))
+    for (const key of others.slice(0, wantedMost)) want(key)
+  }
+
+  /** A member has answered from there. */
+  met(key: PublicKey, endpoint: Endpoint): void {
+    const { clock, registrar, isMember } = this.#parts
+    if (!registrar.takesPart || !isMember(key)) return
+    const peer = this.#peers.get(key)
+    if (peer) peer.endpoint = endpoint
+    if (peer && clock.wall() - peer.askedAt < askEvery) return
+    this.#ask(key, endpoint)
+  }
+
+  /** The machine has slept, or is elsewhere: everybody may have news. */
+  again(): void {
+    for (const peer of this.#peers.values()) peer.askedAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** Another leads. */
+  async answer(key: PublicKey, stream: ByteStream): Promise<void> {
+    const { clock, registrar, isMember } = this.#parts
+    if (!isMember(key) || !registrar.takesPart || this.#answering >= answeredMost) {
+      stream.abort()
+      return
+    }
+    const talk = new Conversation(stream, clock)
+    this.#answering++
+    try {
+      await answerNews(registrar, key, talk)
+    } finally {
+      this.#answering--
+      talk.close()
+    }
+  }
+
+  stop(): void {
+    this.#stopped.abort(new Error('stopped'))
+    this.#queue.length = 0
+  }
+
+  #ask(key: PublicKey, endpoint: Endpoint): void {
+    if (this.#stopped.signal.aborted) return
+    const peer: Peer = this.#peers.get(key) ?? { ...fresh, endpoint }
+    this.#peers.set(key, peer)
+    peer.endpoint = endpoint
+    // what has come since it began would not be told
+    if (peer.state === 'talking') peer.state = 'again'
+    if (peer.state !== 'at rest') return
+    peer.state = 'waiting'
+    // who is not reached now is asked when it is met again, and not before
+    peer.askedAt = this.#parts.clock.wall()
+    this.#queue.push(key)
+    this.#next()
+  }
+
+  #next(): void {
+    while (this.#talking < atOnce) {
+      const key = this.#queue.shift()
+      if (key === undefined) return
+      this.#talking++
+      void this.#talk(key, this.#peers.get(key)!)
+    }
+  }
+
+  async #talk(key: PublicKey, peer: Peer): Promise<void> {
+    const { clock, log, registrar, talk: begin } = this.#parts
+    peer.state = 'talking'
+    const limit = new AbortController()
+    const timer = clock.at(clock.now() + talkTime, () => limit.abort(new Error('no answer')))
+    const signal = AbortSignal.any([limit.signal, this.#stopped.signal])
+    try {
+      const stream = await begin(key, peer.endpoint, syncProtocol, signal)
+      const talk = new Conversation(stream, clock)
+      signal.addEventListener('abort', () => talk.close())
+      const agreed = await askForNews(registrar, key, talk)
+      talk.close()
+      if (!agreed) throw new Error('it ended before it was through')
+      peer.isUrgent = false
+    } catch (error) {
+      log.debug('no news from a member', { node: key.slice(0, 10), problem: (error as Error).message })
+      // tried again when it answers the next time, but not at each answer
+      peer.askedAt = clock.wall() - askEvery + (peer.isUrgent ? 0 : talkTime)
+      if (peer.isUrgent) this.#parts.want(key)
+    } finally {
+      timer.cancel()
+      this.#talking--
+      const more = (peer.state as Peer['state']) === 'again'
+      peer.state = 'at rest'
+      if (more) this.#ask(key, peer.endpoint)
+      this.#next()
+    }
+  }
+}
