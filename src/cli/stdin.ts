@@ -8,16 +8,22 @@ const mostBytes = 65_536
 
 /** The one word on standard input. */
 export async function wordFromStdin(what: string): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write(`(reading ${what} from the terminal; end with Ctrl-D)\n`)
-  const text = textOf(await bytesFromStdin(what))
-  const expected = `on standard input, where ${what} was expected`
-  if (text === undefined) throw new Failure(`bytes that are not text ${expected}`)
+  const text = await textFromStdin(what)
   const words = text.split(/\s+/).filter(word => word !== '')
-  if (words.length === 0) throw new Failure(`nothing ${expected}`, { exit: exit.usage })
   if (words.length > 1) {
     throw new Failure(`one key was expected on standard input, and there are ${words.length} words`)
   }
   return words[0]!
+}
+
+/** All of standard input; there is something in it. */
+export async function textFromStdin(what: string): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(`(reading ${what} from the terminal; end with Ctrl-D)\n`)
+  const text = textOf(await bytesFromStdin(what))
+  const expected = `on standard input, where ${what} was expected`
+  if (text === undefined) throw new Failure(`bytes that are not text ${expected}`)
+  if (text.trim() === '') throw new Failure(`nothing ${expected}`, { exit: exit.usage })
+  return text
 }
 
 async function bytesFromStdin(what: string): Promise<Buffer> {

@@ -36,12 +36,12 @@ export interface KeySearchWasm {
   step(): number
 }
 
-/** Keys tried in this step, and the first with enough work. */
+/** Keys tried in this step, and the first that was seen with enough work. */
 export type Step = { readonly tries: number; readonly found?: PrivateKey }
 
 const { Point } = ed25519
 const { Fp, Fn } = Point
-type EdwardsPoint = InstanceType<typeof Point>
+export type EdwardsPoint = InstanceType<typeof Point>
 
 /** Clamped scalars are the multiples of 8 from 2^254 to 2^255 - 8 (RFC 7748 §5). */
 const first = 2n ** 254n
@@ -74,7 +74,7 @@ export class KeySearch {
 
   /**
    * @param wasm has its table, and serves no other search meanwhile
-   * @param seed 32 bytes that are random and used for nothing else
+   * @param seed 32 bytes, used for nothing else: clamped, the scalar of the first centre
    */
   constructor(wasm: KeySearchWasm, seed: Uint8Array, goal: Goal) {
     const namespace = utf8ToBytes(goal.namespace)
@@ -137,7 +137,7 @@ function write(wasm: KeySearchWasm, bytes: Uint8Array): void {
 }
 
 /** u and v, 32 bytes each: u = (1 + y) / (1 - y), v = √-486664 u / x. Not for the points of order 1 and 2. */
-function montgomery(points: EdwardsPoint[]): Uint8Array[] {
+export function montgomery(points: EdwardsPoint[]): Uint8Array[] {
   const affine = normalizeZ(Point, points)
   const inverses = FpInvertBatch(
     Fp,
