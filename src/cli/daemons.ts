@@ -37,6 +37,15 @@ export function select(name: string | undefined, all: readonly Running[] = allNe
   throw notRunning(`no network, interface or file ${name} is up`)
 }
 
+/** One that is up: the named one, or the only one. */
+export function theOnly(name: string | undefined): Running {
+  const [running, ...others] = select(name)
+  if (!running) throw notRunning('no network is up')
+  if (others.length > 0)
+    throw new Failure('several networks are meant', { exit: exit.usage, remedy: 'name one: network NAME' })
+  return running
+}
+
 /** Is this the network's name, its interface, or its file? */
 export function isCalled({ journal }: Running, name: string): boolean {
   return [journal.interface, journal.network].includes(name) || journal.file === resolve(name)

@@ -5,7 +5,7 @@ import type { Files } from '../os/files.ts'
 import { type PrivateKey, readPrivateKey } from '../protocol/identity/key.ts'
 import { workbitOf } from '../protocol/identity/workbit.ts'
 import type { Network } from '../protocol/network/types.ts'
-import { defaultKeyFiles } from './paths.ts'
+import { defaultKeyFiles, keyFileBeside } from './paths.ts'
 
 /** Permissions of group and others. */
 const others = 0o077
@@ -40,7 +40,9 @@ export function readKeyFile(
   networkFile: string,
   given: string | undefined,
 ): PrivateKey {
-  const candidates = given === undefined ? defaultKeyFiles(networkFile) : [given]
+  const own = keyFileBeside(networkFile)
+  const usual = files.info(own) ? [own] : defaultKeyFiles(networkFile)
+  const candidates = given === undefined ? usual : [given]
   for (const path of candidates) {
     const found = open(files, path)
     if (!found) continue

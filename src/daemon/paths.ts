@@ -57,6 +57,11 @@ export function logFile(machine: Machine, network: string): string {
   return `${logFolder}/${network}${namespace === null ? '' : `.net-${namespace.id}`}.log`
 }
 
+/** `home.key` beside `home.conf`. */
+export function keyFileBeside(networkFile: string): string {
+  return `${networkFile.replace(/\.[^./]+$/, '')}.key`
+}
+
 /** The key of a node that names none: beside the network file, then the machine's. */
 export function defaultKeyFiles(networkFile: string): string[] {
   return [join(dirname(networkFile), 'private.key'), '/etc/wirehub/private.key']

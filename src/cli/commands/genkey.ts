@@ -2,13 +2,12 @@
 
 import { Args, Flags } from '@oclif/core'
 import { exit, Failure } from '../../base/failure.ts'
-import { searchKey } from '../../drivers/keysearch/search.ts'
 import type { Wish } from '../../protocol/identity/derived.ts'
 import { quote } from '../../protocol/network/problem.ts'
 import { WhCommand } from '../command.ts'
+import { findKey } from '../find-key.ts'
 import { goalOf } from '../goal.ts'
 import { Interrupted } from '../passphrase.ts'
-import { searchProgress } from '../print/progress.ts'
 
 /** So many take 5 s to start on two cores; more is a slip of the finger. */
 const mostThreads = 128
@@ -58,27 +57,11 @@ export default class Genkey extends WhCommand {
     const label = flags.label === undefined ? '' : readLabel(flags.label)
     const root = await rootFor(flags, args.FILE, { ...goal, label }).catch(interrupted)
     if (root === null) return
-    const stop = new AbortController()
-    const onInterrupt = () => stop.abort()
-    process.once('SIGINT', onInterrupt)
-    const line = statusLine()
-    const began = performance.now()
-    try {
-      const key = await searchKey(goal, {
-        ...(threads !== undefined && { threads }),
-        ...(root && { from: { root, label } }),
-        signal: stop.signal,
-        progress: tries => line.show(searchProgress(tries, performance.now() - began, goal.workbit)),
-      })
-      line.clear()
-      this.log(key.reveal())
-    } catch (error) {
-      line.clear()
-      if (!stop.signal.aborted) throw error
-      process.exitCode = exit.interrupted
-    } finally {
-      process.off('SIGINT', onInterrupt)
-    }
+    const key = await findKey(goal, {
+      ...(threads !== undefined && { threads }),
+      ...(root && { from: { root, label } }),
+    })
+    if (key) this.log(key.reveal())
   }
 }
 
@@ -127,22 +110,4 @@ function readLabel(text: string): string {
     })
   }
   return text
-}
-
-/** One line at the end of a terminal; nothing where standard error is none. */
-function statusLine(): { show(text: string): void; clear(): void } {
-  const { stderr } = process
-  let shown = 0
-  if (!stderr.isTTY) return { show() {}, clear() {} }
-  return {
-    show(text) {
-      // each thread reports for itself, and eyes want fewer changes
-      if (performance.now() - shown < 100) return
-      shown = performance.now()
-      stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`)
-    },
-    clear() {
-      if (shown > 0) stderr.write('\r\x1b[K')
-    },
-  }
 }

@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
-import { exit, Failure } from '../../base/failure.ts'
+import { Failure } from '../../base/failure.ts'
 import { createLogger } from '../../base/log.ts'
 import type { Message } from '../../daemon/main.ts'
-import { load, type Options, requireRoot, survey } from '../../daemon/prepare.ts'
+import { load, type Options, survey } from '../../daemon/prepare.ts'
 import type { Capture } from '../../drivers/control/open.ts'
 import { createWireguardDriver } from '../../drivers/wireguard/driver.ts'
 import { bare, configure, createKernel, formatStep } from '../../drivers/wireguard/plan.ts'
@@ -14,7 +14,7 @@ import { systemOs as os } from '../../os/index.ts'
 import { members } from '../../protocol/network/members.ts'
 import type { RelayPolicy } from '../../protocol/relay/desk.ts'
 import { WhCommand } from '../command.ts'
-import { launch } from '../launch.ts'
+import { startInBackground } from '../start.ts'
 
 export default class Up extends WhCommand {
   static override summary = 'Bring a network up: create the WireGuard interface, its peers and the names'
@@ -87,7 +87,7 @@ export default class Up extends WhCommand {
       const { main } = await import('../../daemon/main.ts')
       return main(options, 'stderr', report)
     }
-    report(await startInBackground(options))
+    report(await startInBackground(options, process.argv.slice(3)))
   }
 
   #report(message: Message, verbose: boolean): void {
@@ -128,32 +128,4 @@ export default class Up extends WhCommand {
     ]
     for (const step of steps) this.log(formatStep(step))
   }
-}
-
-/** Tells the daemon what to do, and waits for its first words. */
-function startInBackground(options: Options): Promise<Message> {
-  requireRoot(os, 'wh up')
-  const child = launch(process.argv.slice(3))
-  let interrupted = false
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      interrupted = true
-      child.kill('SIGTERM')
-    })
-  }
-  return new Promise((done, failed) => {
-    child.on('error', failed)
-    child.on('exit', (code, signal) => {
-      if (interrupted) failed(new Failure('interrupted; nothing is left', { exit: exit.interrupted }))
-      failed(new Failure(`the daemon ended before it was ready (${signal ?? `exit status ${code}`})`))
-    })
-    child.send(options)
-    child.on('message', message => {
-      if (interrupted) return
-      child.removeAllListeners('exit')
-      child.disconnect()
-      child.unref()
-      done(message as Message)
-    })
-  })
 }

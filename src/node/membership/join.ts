@@ -11,6 +11,7 @@ import { inviteKeyOf, proveHello, proveInvite } from '../../protocol/membership/
 import type { Admitted, Membership } from '../../protocol/membership/membership.ts'
 import { Roll } from '../../protocol/membership/roll.ts'
 import { readSigned } from '../../protocol/membership/signed.ts'
+import type { Genesis } from '../../protocol/membership/statement.ts'
 import type { Token } from '../../protocol/membership/token.ts'
 import { problemOf } from './admission.ts'
 import type { Conversation } from './conversation.ts'
@@ -29,12 +30,20 @@ export type Guest = {
   readonly crypto: Pick<Crypto, 'verifyEd25519'>
   readonly key: PrivateKey
   readonly token: Token
+  /** The name that was asked for. */
   readonly hostname: string | undefined
+  /** The first label of a name, where neither a person nor the invite gives one. */
+  readonly machine: string
+  /** The network that the token names, before anything is asked for. @throws to end it */
+  readonly found: (genesis: Genesis) => void
   readonly now: number
 }
 
 /** @throws Refused; a Failure where the member ends, or says what is not so: another one may do */
-export async function join({ crypto, key, token, hostname, now }: Guest, talk: Conversation): Promise<Joined> {
+export async function join(
+  { crypto, key, token, hostname, machine, found, now }: Guest,
+  talk: Conversation,
+): Promise<Joined> {
   const self = key.publicKey()
   const { network, secret } = token
   const inviteKey = inviteKeyOf(secret)
@@ -53,13 +62,25 @@ export async function join({ crypto, key, token, hostname, now }: Guest, talk: C
   if (isIn) return { membership: before, self: isIn, statements: roll.all().map(({ bytes }) => bytes) }
   const problem = problemOf(invitation, before, self, now)
   if (problem) throw new Refused(problem)
-  const guest = { key: self, ...(hostname !== undefined && { hostname }) }
+  found(genesis.statement)
+  const name = hostname ?? freeName(`${machine}.${genesis.statement.name}`, before)
+  const guest = { key: self, ...(invitation.invite.hostname === undefined && { hostname: name }) }
   await talk.say({ kind: 'request', ...guest, proof: proveInvite(secret, network, invitation.id, guest) })
   for (const bytes of await statementsOf(talk)) roll.add(bytes)
   const membership = roll.membership(now)!
   const admitted = membership.members.find(each => each.key === self)
   if (!admitted) throw new Failure('it has not let us in, though it says so')
   return { membership, self: admitted, statements: roll.all().map(({ bytes }) => bytes) }
+}
+
+/** `node.home`, or `node-2.home` where that is another's. */
+function freeName(name: string, { members }: Membership): string {
+  const taken = new Set(members.map(({ hostname }) => hostname?.toLowerCase()))
+  const [label, ...rest] = name.split('.')
+  for (let i = 1; ; i++) {
+    const free = i === 1 ? name : [`${label}-${i}`, ...rest].join('.')
+    if (!taken.has(free.toLowerCase())) return free
+  }
 }
 
 async function statementsOf(talk: Conversation): Promise<Uint8Array[]> {

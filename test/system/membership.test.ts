@@ -1,0 +1,121 @@
+// Membership, with the real `wh` and real tunnels: a network is begun, others join by tokens, and somebody is thrown out.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createLab, type Host, type Lab, noLab, type Switch } from '../lab/lab.ts'
+import { assertClean, bin, ping, wh, whOk } from './mesh.ts'
+
+const options = { skip: noLab, timeout: 600_000 }
+const net = '/etc/wirehub/home.conf'
+
+/** Bare machines on one switch, which know nothing of each other. */
+async function machines(lab: Lab, names: readonly string[]): Promise<{ lan: Switch; hosts: Host[] }> {
+  const lan = await lab.switch('lan')
+  const hosts: Host[] = []
+  for (const [i, name] of names.entries()) {
+    const host = await lab.host(name)
+    await lab.link(host, lan, { addresses: [`192.0.2.${i + 1}/24`] })
+    hosts.push(host)
+  }
+  return { lan, hosts }
+}
+
+/** The network `home` on a machine that has the first address. */
+async function found(host: Host): Promise<void> {
+  await whOk(
+    host,
+    'init',
+    'home',
+    'endpoint',
+    '192.0.2.1',
+    'hostname',
+    'a.home',
+    'subnet',
+    '10.7.0.0/24',
+    'workbit',
+    '8',
+  )
+  await whOk(host, 'up', net)
+}
+
+async function invite(host: Host, ...more: string[]): Promise<string> {
+  return JSON.parse(await whOk(host, 'invite', '--json', ...more)).token
+}
+
+const confOf = (host: Host) => whOk(host, 'members', 'conf')
+
+/** Waits until all have the same members, so many of them. */
+async function agree(hosts: readonly Host[], count: number): Promise<void> {
+  for (const host of hosts) {
+    const all = ({ out }: { out: string }) => out.split('\n').filter(line => line.startsWith('trust ')).length === count
+    await host.until([bin, 'members', 'conf'], all, { timeout: 30_000 })
+  }
+  const files = await Promise.all(hosts.map(confOf))
+  for (const file of files) assert.equal(file, files[0])
+}
+
+test('init, invite, join: a tunnel to everybody, also to who joined before and after', options, async t => {
+  await using lab = await createLab()
+  const { hosts } = await machines(lab, ['a', 'b', 'c', 'd'])
+  const [a, b, c, d] = hosts as [Host, Host, Host, Host]
+  await found(a)
+  const token = await invite(a, 'uses', '2')
+  const began = performance.now()
+  const said = await whOk(b, 'join', token, 'b.home')
+  await ping(b, 'a.home')
+  t.diagnostic(`joined, and pinged, after ${Math.round(performance.now() - began)} ms`)
+  assert.match(said, /ping a\.home/)
+  await ping(a, 'b.home')
+  await whOk(c, 'join', token, 'c.home')
+  await ping(c, 'b.home')
+  await agree([a, b, c], 3)
+
+  // used up
+  const third = await wh(d, 'join', token, 'd.home')
+  assert.equal(third.code, 1)
+  assert.match(third.err, /the invite is used up/)
+  await assertClean(d)
+  assert.equal((await d.run(['ls', '/etc/wirehub', '/var/lib/wirehub'])).out, '')
+
+  // any member admits: the inviter is off
+  const other = await invite(a)
+  await whOk(a, 'down')
+  await whOk(d, 'join', other)
+  await ping(d, 'b.home')
+  await agree([b, c, d], 4)
+  await whOk(a, 'up', net)
+  await agree([a, b, c, d], 4)
+  await ping(a, 'd.home')
+  for (const host of hosts) await whOk(host, 'down')
+  for (const host of hosts) await assertClean(host)
+})
+
+test('revoked: out everywhere at once, for good, and told so', options, async t => {
+  await using lab = await createLab()
+  const { hosts } = await machines(lab, ['a', 'b', 'c'])
+  const [a, b, c] = hosts as [Host, Host, Host]
+  await found(a)
+  const token = await invite(a, 'uses', '5')
+  await whOk(b, 'join', token, 'b.home')
+  await whOk(c, 'join', token, 'c.home')
+  await ping(b, 'c.home')
+  await agree(hosts, 3)
+  const key = (await whOk(c, 'id', '/etc/wirehub/home.key').catch(() => '')).trim()
+  assert.equal((await wh(b, 'revoke', 'c.home')).code, 1, 'b is no admin')
+  const began = performance.now()
+  await whOk(a, 'revoke', 'c.home')
+  await b.until(['wg', 'show', 'wh-home', 'peers'], ({ out }) => out.trim().split('\n').length === 1, {
+    timeout: 10_000,
+  })
+  t.diagnostic(`b has dropped it after ${Math.round(performance.now() - began)} ms`)
+  assert.notEqual((await b.run(['ping', '-c', '1', '-w', '2', '10.7.0.0'])).code, 0)
+  assert.match((await b.run(['getent', 'hosts', 'c.home'])).out, /^$/)
+  await agree([a, b], 2)
+  // c hears it too, and goes
+  await c.until(['wg', 'show', 'interfaces'], ({ out }) => !out.includes('wh-home'), { timeout: 20_000 })
+  const again = await wh(c, 'up', net)
+  assert.equal(again.code, 1)
+  assert.match(again.err, /belongs to home no more/)
+  assert.match(await whOk(a, 'log'), /a\.home revoked c\.home/)
+  assert.ok(key.length >= 0)
+})
