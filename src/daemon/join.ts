@@ -25,6 +25,8 @@ export type Admittance = Joined & { readonly through: Place }
 
 /** To reach any of the places of a token. */
 const reachTime: Time = 15 * second
+/** A place that cannot be reached is tried again after so long. */
+const again: Time = 0.5 * second
 /** What a whole talk may take, with 10 000 members to be told of. */
 const talkTime: Time = 60 * second
 
@@ -64,9 +66,8 @@ export async function joinNetwork(os: Os, guest: Omit<Guest, 'crypto' | 'now'>):
   })
   try {
     const places = await resolved(os, token.places)
-    return await firstOf(os, places, guest, (place, signal) =>
-      directory.talk(place.key, place.endpoint, joinProtocol, signal),
-    )
+    const call = (place: Place, signal: AbortSignal) => directory.talk(place.key, place.endpoint, joinProtocol, signal)
+    return await firstOf(os, places, guest, (place, signal) => patiently(os, signal, () => call(place, signal)))
   } finally {
     await directory.stop()
     streams.close()
@@ -127,6 +128,18 @@ async function firstOf(
   throw new Failure(['no member was reached', ...problems].join('\n  '), {
     remedy: 'is one of them up, and does this machine have a network? A new token may know of others',
   })
+}
+
+/** A member that has just come up speaks a second or two later. */
+async function patiently<T>({ clock }: Pick<Os, 'clock'>, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      await new Promise<void>(done => clock.at(clock.now() + again, done))
+      if (signal.aborted) throw error
+    }
+  }
 }
 
 async function resolved(os: Os, places: readonly Place[]): Promise<Place[]> {

@@ -10,6 +10,7 @@
  */
 
 import type { Logger } from '../base/log.ts'
+import { second, type Time } from '../base/time.ts'
 import type { Directory } from '../drivers/dht/directory.ts'
 import type { Talk } from '../drivers/dht/talks.ts'
 import type { Identity } from '../node/desired.ts'
@@ -28,6 +29,10 @@ import { statementStore } from './statements.ts'
 
 /** Timers are no longer than that: setTimeout's 2^31 - 1 ms, rounded down. */
 const longest = 24 * 24 * 3_600_000
+/** To tell others that this node is gone. */
+const farewell: Time = 1 * second
+/** To tell a key that it is over. Its tunnel is gone by then. */
+const toldFor: Time = 1.5 * second
 
 export class Belonging {
   readonly registrar: Registrar
@@ -41,6 +46,8 @@ export class Belonging {
   #admission: Admission | null = null
   #directory: Directory | null = null
   #timer: { cancel(): void } | null = null
+  /** Keys that have just come to their end. */
+  readonly #toldUntil = new Map<PublicKey, Time>()
   #stopped = false
 
   constructor(os: Os, log: Logger, file: Network, identity: Identity) {
@@ -85,10 +92,15 @@ export class Belonging {
   }
 
   /** A key that is over, and that the file does not trust. */
-  readonly isBanned = (key: PublicKey): boolean => {
+  isOver(key: PublicKey): boolean {
     const { registrar } = this
     if (!registrar.takesPart || !registrar.membership?.ended.has(key)) return false
     return !this.#file.nodes.some(node => node.key === key && node.role !== 'admin')
+  }
+
+  /** Whom this node neither hears nor speaks to. Who has just been revoked is told so first. */
+  readonly isBanned = (key: PublicKey): boolean => {
+    return this.isOver(key) && (this.#toldUntil.get(key) ?? 0) < this.#os.clock.now()
   }
 
   /** A member has answered from there. */
@@ -127,7 +139,14 @@ export class Belonging {
       },
     })
     this.#spread = spread
-    registrar.news = (_, from) => spread.tell(from)
+    registrar.news = (statements, from) => {
+      for (const { statement } of statements) {
+        const ended =
+          statement.kind === 'revoke' ? statement.key : statement.kind === 'rotate' ? statement.author : null
+        if (ended !== null) this.#toldUntil.set(ended, clock.now() + toldFor)
+      }
+      spread.tell(from)
+    }
     registrar.changed = () => void this.#relive(stop)
     this.#reliveLater()
   }
@@ -142,7 +161,7 @@ export class Belonging {
     if (this.#stopped) return
     const self = this.#identity.publicKey
     const end = this.registrar.membership?.ended.get(self)
-    if (end && this.isBanned(self)) {
+    if (end && this.isOver(self)) {
       const what = end.statement.kind === 'rotate' ? 'this node has another key now' : 'this node was revoked'
       this.#log.warn(`${what}: taking the network down`, { by: `${end.statement.author.slice(0, 10)}…` })
       // others are to hear it from us while we have a voice
@@ -170,6 +189,3 @@ export class Belonging {
     this.#timer = clock.at(clock.now() + wait, () => this.registrar.changed())
   }
 }
-
-/** To tell others that this node is gone. */
-const farewell = 1_000

@@ -251,7 +251,7 @@ export function load(os: Os, options: Options, openLog: (network: string) => Log
   const identity = { privateKey, publicKey: privateKey.publicKey() }
   const belonging = new Belonging(os, openLog(file.name), file, identity)
   const network = belonging.network()
-  if (belonging.isBanned(identity.publicKey)) {
+  if (belonging.isOver(identity.publicKey)) {
     throw new Failure(
       `this key, ${identity.publicKey}, belongs to ${network.name} no more: it was revoked, or another took its place`,
       {

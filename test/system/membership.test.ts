@@ -67,8 +67,10 @@ test('init, invite, join: a tunnel to everybody, also to who joined before and a
   assert.match(said, /ping a\.home/)
   await ping(a, 'b.home')
   await whOk(c, 'join', token, 'c.home')
-  await ping(c, 'b.home')
+  const joined = performance.now()
   await agree([a, b, c], 3)
+  t.diagnostic(`all know of all ${Math.round(performance.now() - joined)} ms later`)
+  await ping(c, 'b.home')
 
   // used up
   const third = await wh(d, 'join', token, 'd.home')
@@ -98,9 +100,8 @@ test('revoked: out everywhere at once, for good, and told so', options, async t 
   const token = await invite(a, 'uses', '5')
   await whOk(b, 'join', token, 'b.home')
   await whOk(c, 'join', token, 'c.home')
-  await ping(b, 'c.home')
   await agree(hosts, 3)
-  const key = (await whOk(c, 'id', '/etc/wirehub/home.key').catch(() => '')).trim()
+  await ping(b, 'c.home')
   assert.equal((await wh(b, 'revoke', 'c.home')).code, 1, 'b is no admin')
   const began = performance.now()
   await whOk(a, 'revoke', 'c.home')
@@ -108,8 +109,7 @@ test('revoked: out everywhere at once, for good, and told so', options, async t 
     timeout: 10_000,
   })
   t.diagnostic(`b has dropped it after ${Math.round(performance.now() - began)} ms`)
-  assert.notEqual((await b.run(['ping', '-c', '1', '-w', '2', '10.7.0.0'])).code, 0)
-  assert.match((await b.run(['getent', 'hosts', 'c.home'])).out, /^$/)
+  await b.until(['getent', 'hosts', 'c.home'], ({ code }) => code !== 0, { timeout: 10_000 })
   await agree([a, b], 2)
   // c hears it too, and goes
   await c.until(['wg', 'show', 'interfaces'], ({ out }) => !out.includes('wh-home'), { timeout: 20_000 })
@@ -117,5 +117,4 @@ test('revoked: out everywhere at once, for good, and told so', options, async t 
   assert.equal(again.code, 1)
   assert.match(again.err, /belongs to home no more/)
   assert.match(await whOk(a, 'log'), /a\.home revoked c\.home/)
-  assert.ok(key.length >= 0)
 })
