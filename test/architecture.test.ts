@@ -61,6 +61,7 @@ const PACKAGES: Record<string, string[]> = {
   '@rgrove/parse-xml': ['drivers/portmap'],
   zod: ['api', 'daemon'],
   '@oclif/core': ['cli'],
+  uqr: ['cli'],
 }
 
 /** The rings that may use the machine directly. */

@@ -139,6 +139,13 @@ export const membershipRoutes = {
     answer: SaidAnswer,
     summary: 'another name or address for a member',
   },
+  rotate: {
+    method: 'POST',
+    path: '/v1/rotate',
+    query: z.object({ file: z.string().describe('absolute path of the new private key, which is moved from there') }),
+    answer: z.object({ key, keyFile: z.string(), old: z.string().nullable().describe('where the old key is kept') }),
+    summary: 'another key takes the place of this node’s; answers before the node goes over to it',
+  },
   leave: {
     method: 'POST',
     path: '/v1/leave',

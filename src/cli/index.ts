@@ -26,6 +26,7 @@ import Reload from './commands/reload.ts'
 import Rename from './commands/rename.ts'
 import Resolve from './commands/resolve.ts'
 import Revoke from './commands/revoke.ts'
+import Rotate from './commands/rotate.ts'
 import Show from './commands/show.ts'
 import Sim from './commands/sim.ts'
 import Token from './commands/token.ts'
@@ -34,36 +35,37 @@ import Withdraw from './commands/withdraw.ts'
 import Workbit from './commands/workbit.ts'
 
 export const commands = {
+  admin: Admin,
   check: Check,
   down: Down,
   explain: Explain,
   fmt: Fmt,
-  genkey: Genkey,
   forget: Forget,
+  genkey: Genkey,
   id: Id,
   import: Import,
+  init: Init,
   inspect: Inspect,
+  invite: Invite,
+  join: Join,
+  leave: Leave,
+  log: Log,
   lookup: Lookup,
+  members: Members,
   netcheck: Netcheck,
   p2p: P2p,
   ping: Ping,
   pubkey: Pubkey,
   relay: Relay,
   reload: Reload,
+  rename: Rename,
   resolve: Resolve,
+  revoke: Revoke,
+  rotate: Rotate,
   show: Show,
   sim: Sim,
-  up: Up,
-  workbit: Workbit,
-  admin: Admin,
-  init: Init,
-  invite: Invite,
-  join: Join,
-  leave: Leave,
-  log: Log,
-  members: Members,
-  rename: Rename,
-  revoke: Revoke,
   token: Token,
+  up: Up,
   withdraw: Withdraw,
+  workbit: Workbit,
 }

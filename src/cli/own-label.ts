@@ -1,3 +1,5 @@
+/** What a machine is called where nobody says. */
+
 import { hostname as machineName } from 'node:os'
 
 /** This machine's name as the first label of a member's. */

@@ -47,9 +47,9 @@ export type Ready = {
 export type Daemon = {
   readonly ready: Ready
   /** Takes the network down. */
-  stop(): Promise<void>
-  /** Resolves after `stop`, whoever called it. */
-  readonly stopped: Promise<void>
+  stop(): Promise<unknown>
+  /** Resolves after `stop`, whoever called it. `again`: the node has another key, and is to be started with it. */
+  readonly stopped: Promise<'over' | 'again'>
 }
 
 /** Seconds to wait for another network that is being brought up. */
@@ -117,20 +117,21 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     const discovery = discoveryParts(os, log, prepared, options)
     const node = new Node({ os, wireguard, resolver, log, discovery }, network, identity, prepared.choices)
     const startedAt = os.clock.wall()
-    const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
+    const { promise: stopped, resolve, reject } = Promise.withResolvers<'over' | 'again'>()
     let stopping = false
-    const stop = () => {
-      if (!stopping) takeDown().then(resolve, reject)
+    const stop = (heir?: string) => {
+      if (!stopping) takeDown(heir).then(() => resolve(heir === undefined ? 'over' : 'again'), reject)
       stopping = true
       return stopped
     }
-    const takeDown = async () => {
+    const takeDown = async (heir?: string) => {
       try {
         sweep.cancel()
         belonging.stop()
-        await node.stop()
+        await node.stop(heir)
         await removeLeftover(os.programs, listenPort)
-        os.files.remove(paths.journal)
+        if (heir === undefined) os.files.remove(paths.journal)
+        else writeJournal(os.files, paths.journal, { ...journal, owner: heir, finished: true })
       } finally {
         // where something could not be undone, the journal stays and the next `wh down` tries again
         await server?.close()
@@ -155,7 +156,16 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
       belonging.live(node, () => void stop())
       performance.mark('configured')
       writeJournal(os.files, paths.journal, { ...journal, finished: true })
-      const handlers = createHandlers({ os, wireguard, node, options, prepared, startedAt, stop: () => void stop() })
+      const handlers = createHandlers({
+        os,
+        wireguard,
+        node,
+        options,
+        prepared,
+        startedAt,
+        stop: () => void stop(),
+        again: stop,
+      })
       server = await os.http.listen(paths.socket, request => serve(handlers, log, request))
     } catch (error) {
       // a failed start leaves nothing, whatever it had found
@@ -166,7 +176,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
       throw error
     }
     const { names, backend } = node.means
-    return { ready: describe(prepared, names, backend, commands), stop, stopped }
+    return { ready: describe(prepared, names, backend, commands), stop: () => stop(), stopped }
   } catch (error) {
     lock.release()
     throw error

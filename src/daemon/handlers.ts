@@ -6,6 +6,7 @@ import { type Endpoint, familyOf, formatEndpoint } from '../base/ip.ts'
 import { second } from '../base/time.ts'
 import type { WireguardDriver } from '../drivers/wireguard/driver.ts'
 import { formatStep, isAlive } from '../drivers/wireguard/plan.ts'
+import { ownerMark } from '../node/desired.ts'
 import type { Node } from '../node/node.ts'
 import { reportMembers } from '../node/status.ts'
 import type { Os } from '../os/index.ts'
@@ -21,6 +22,7 @@ import { formatKind, formatRecord, rounded } from './answers/record.ts'
 import { relayed, relayingOf } from './answers/relay.ts'
 import { readNetworkFile } from './network-file.ts'
 import { type Options, type Prepared, relayPolicy, requireRegular, surveyAgain } from './prepare.ts'
+import { installKey, readNewKey } from './rotate.ts'
 import type { Handlers } from './server.ts'
 
 export type HandlerParts = {
@@ -31,6 +33,8 @@ export type HandlerParts = {
   readonly prepared: Prepared
   readonly startedAt: number
   readonly stop: () => void
+  /** Ends, and begins again with another key: tunnels go on. @param owner its mark on the interface */
+  readonly again: (owner: string) => void
 }
 
 /** How long `wh p2p` looks for a path, and then waits for the tunnel. */
@@ -38,7 +42,8 @@ const patience = 15 * second
 /** How often the tunnel is looked at meanwhile. */
 const lookEvery = 50
 
-export function createHandlers({ os, wireguard, node, options, prepared, startedAt, stop }: HandlerParts): Handlers {
+export function createHandlers(parts: HandlerParts): Handlers {
+  const { os, wireguard, node, options, prepared, startedAt, stop, again } = parts
   const { identity } = prepared
   const { discovery } = node
   const { inquiry } = discovery
@@ -137,6 +142,18 @@ export function createHandlers({ os, wireguard, node, options, prepared, started
         belonging.read(before)
         throw error
       }
+    },
+
+    async rotate({ file }) {
+      const { network, belonging } = prepared
+      const next = readNewKey(os.files, file, network, identity.publicKey)
+      await belonging.rotate(next)
+      const keys = { old: identity.privateKey, next }
+      const installed = installKey(os.files, options, network.name, keys)
+      os.files.remove(file)
+      const owner = ownerMark(network, next.publicKey())
+      os.clock.at(os.clock.now(), () => again(owner))
+      return { key: next.publicKey(), ...installed }
     },
 
     async down() {

@@ -70,24 +70,31 @@ export async function main(
       void notifySystemd('--stopping')
     })
   }
-  try {
-    daemon = await startDaemon(systemOs, options, openLog)
-    if (unwanted) daemon.stop().catch(() => {})
-    daemon.stopped.then(
-      () => process.exit(0),
-      error => {
+  const live = async (tellReady: (ready: Ready) => void) => {
+    const started = await startDaemon(systemOs, options, openLog)
+    daemon = started
+    if (unwanted) started.stop().catch(() => {})
+    void started.stopped
+      .then(async end => {
+        if (end === 'over') process.exit(0)
+        log.info('this node has another key')
+        await live(() => {})
+      })
+      .catch(error => {
         log.error('could not take everything down', { error: String(error) })
         process.exit(1)
-      },
-    )
-    for (const note of daemon.ready.notes) log.warn(note)
-    const { network, interface: name, backend, listenPort } = daemon.ready
+      })
+    for (const note of started.ready.notes) log.warn(note)
+    const { network, interface: name, backend, listenPort } = started.ready
     log.info('up', { network, interface: name, backend, port: listenPort })
-    report({ ready: daemon.ready })
+    tellReady(started.ready)
+  }
+  try {
+    await live(ready => report({ ready }))
     log.debug('started', { phases: phases() })
     // at its end, which is Node's time for this, the daemon may be killed
     flushCompileCache()
-    await notifySystemd('--ready', `--status=${network} is up`)
+    await notifySystemd('--ready', `--status=${daemon!.ready.network} is up`)
   } catch (error) {
     const expected = error instanceof Failure
     // what the system refused needs no stack; our own mistakes do

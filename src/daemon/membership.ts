@@ -20,8 +20,9 @@ import { Spread } from '../node/membership/spread.ts'
 import { syncProtocol } from '../node/membership/sync.ts'
 import type { Node } from '../node/node.ts'
 import type { Os } from '../os/index.ts'
-import type { PublicKey } from '../protocol/identity/key.ts'
+import type { PrivateKey, PublicKey } from '../protocol/identity/key.ts'
 import { effective } from '../protocol/membership/effective.ts'
+import { proveRotation } from '../protocol/membership/signed.ts'
 import { adminsOf, members } from '../protocol/network/members.ts'
 import type { Network } from '../protocol/network/types.ts'
 import { statementsFile } from './paths.ts'
@@ -49,6 +50,7 @@ export class Belonging {
   /** Keys that have just come to their end. */
   readonly #toldUntil = new Map<PublicKey, Time>()
   #stopped = false
+  #isLeaving = false
 
   constructor(os: Os, log: Logger, file: Network, identity: Identity) {
     this.#os = os
@@ -151,6 +153,24 @@ export class Belonging {
     this.#reliveLater()
   }
 
+  /** This node's key ends, and that one takes its place: said, and told to whoever is there. What it lives by from now on is another daemon's. */
+  async rotate(next: PrivateKey): Promise<void> {
+    const { registrar } = this
+    const { random } = this.#os
+    const [old, key] = [this.#identity.publicKey, next.publicKey()]
+    const proof = proveRotation(registrar.roll!.network, old, next, count => random.bytes(count))
+    this.#isLeaving = true
+    try {
+      registrar.say({ kind: 'rotate', key, proof })
+    } catch (error) {
+      this.#isLeaving = false
+      throw error
+    }
+    const kept = statementStore(this.#os.files, statementsFile(this.#file.name, key), this.#log)
+    kept.append(registrar.roll!.all().map(({ bytes }) => bytes))
+    await this.#spread?.told(farewell)
+  }
+
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
@@ -158,7 +178,7 @@ export class Belonging {
   }
 
   async #relive(stop: () => void): Promise<void> {
-    if (this.#stopped) return
+    if (this.#stopped || this.#isLeaving) return
     const self = this.#identity.publicKey
     const end = this.registrar.membership?.ended.get(self)
     if (end && this.isOver(self)) {

@@ -39,6 +39,7 @@ import {
 import { Discovery } from './discovery.ts'
 import { Names } from './names.ts'
 import { bootsOf, type MachineParts, type Wanted } from './wanted.ts'
+import { Warnings } from './warnings.ts'
 
 export type NodeParts = {
   readonly os: Pick<Os, 'clock' | 'lookup' | 'udp' | 'tcp'>
@@ -86,14 +87,15 @@ export class Node {
   #timer: { cancel(): void } | null = null
   #last: Promise<unknown> = Promise.resolve()
   #stopped = false
-  readonly #warnings = new Map<string, string>()
+  readonly #warnings: Warnings
 
   constructor(parts: NodeParts, network: Network, identity: Identity, choices: Choices) {
     this.#parts = parts
     this.#identity = identity
     this.#choices = choices
     this.#network = network
-    const warn = (topic: string, message: string | null) => this.#warn(topic, message)
+    this.#warnings = new Warnings(parts.log)
+    const warn = this.#warnings.set
     this.#names = new Names({ ...parts, warn }, identity, choices)
     const within = (address: Address) => prefixesOf(this.#network).some(prefix => contains(prefix, address))
     this.#addresses = new Addresses({ lookup: parts.os.lookup, within, warn })
@@ -169,18 +171,20 @@ export class Node {
         // all of the file or nothing: what runs is what `show` says, and what the next refresh keeps
         this.#network = networkBefore
         this.#desired = before
-        await this.#apply().catch(again => this.#warn('reload', `could not go back: ${(again as Error).message}`))
+        await this.#apply().catch(again =>
+          this.#warnings.set('reload', `could not go back: ${(again as Error).message}`),
+        )
         throw error
       }
     })
   }
 
-  /** Takes everything down that `start` put up. */
-  stop(): Promise<void> {
+  /** Takes everything down that `start` put up. @param heir the mark of who takes the interface over: it stays, and its tunnels go on */
+  stop(heir?: string): Promise<void> {
     return this.#exclusively(async () => {
       this.#stopped = true
       this.#timer?.cancel()
-      await this.#takeDown()
+      await this.#takeDown(heir)
     })
   }
 
@@ -199,7 +203,7 @@ export class Node {
       backend: this.#backend,
       names: this.#names.mechanism,
       dns: this.#names.addresses,
-      warnings: [...this.#warnings.values()],
+      warnings: this.#warnings.all(),
     }
   }
 
@@ -227,16 +231,6 @@ export class Node {
   #awake(peers: readonly ActualPeer[]): ActualPeer[] {
     const { carriers } = this.discovery
     return peers.map(({ endpoint, ...peer }) => ({ ...peer, ...(!isDoorbell(endpoint) && carriers.meant(endpoint)) }))
-  }
-
-  /** @param message `null`: it is well again */
-  #warn(topic: string, message: string | null): void {
-    if (message === null) {
-      this.#warnings.delete(topic)
-      return
-    }
-    if (this.#warnings.get(topic) !== message) this.#parts.log.warn(message)
-    this.#warnings.set(topic, message)
   }
 
   #port(): number {
@@ -301,8 +295,8 @@ export class Node {
       const peer = wanted?.peers.find(each => each.key === key)
       if (this.#stopped || !wanted || !peer) return
       await work(wanted.name, peer)
-      this.#warn('peer', null)
-    }).catch(error => this.#warn('peer', `cannot set ${what}: ${(error as Error).message}`))
+      this.#warnings.set('peer', null)
+    }).catch(error => this.#warnings.set('peer', `cannot set ${what}: ${(error as Error).message}`))
   }
 
   /** Where the file tells others that we are, be it on a member's line or a boot node's. */
@@ -357,7 +351,7 @@ export class Node {
     return actual.owner === wanted.owner || (actual.owner === '' && this.#halfMade)
   }
 
-  async #takeDown(): Promise<void> {
+  async #takeDown(heir?: string): Promise<void> {
     const wanted = this.#desired.interface
     await this.discovery.stop()
     if (!wanted) return
@@ -365,7 +359,9 @@ export class Node {
       await this.#names.stop(this.#network)
     } finally {
       const there = await this.#parts.wireguard.read(wanted.name)
-      if (!there || this.#isOurs(there, wanted)) await this.#parts.wireguard.remove(wanted.name)
+      const isOurs = !there || this.#isOurs(there, wanted)
+      if (isOurs && heir !== undefined) await this.#parts.wireguard.hand(wanted.name, heir)
+      else if (isOurs) await this.#parts.wireguard.remove(wanted.name)
       this.#backend = null
     }
   }
@@ -379,7 +375,7 @@ export class Node {
   }
 
   #lookUpInBackground(): Promise<void> {
-    return this.#lookUp().catch(error => this.#warn('refresh', `refresh failed: ${(error as Error).message}`))
+    return this.#lookUp().catch(error => this.#warnings.set('refresh', `refresh failed: ${(error as Error).message}`))
   }
 
   async #lookUp(): Promise<void> {
@@ -393,7 +389,7 @@ export class Node {
       if (moved) await this.discovery.update(this.#wanted())
       if (!this.#desired.interface) return
       await this.#apply()
-      for (const topic of ['refresh', 'peer']) this.#warnings.delete(topic)
+      for (const topic of ['refresh', 'peer']) this.#warnings.set(topic, null)
     })
   }
 }

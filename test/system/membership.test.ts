@@ -118,3 +118,44 @@ test('revoked: out everywhere at once, for good, and told so', options, async t 
   assert.match(again.err, /belongs to home no more/)
   assert.match(await whOk(a, 'log'), /a\.home revoked c\.home/)
 })
+
+test('another key under running pings: the same name and address, and the old key is over', options, async t => {
+  await using lab = await createLab()
+  const { hosts } = await machines(lab, ['a', 'b', 'c'])
+  const [a, b, c] = hosts as [Host, Host, Host]
+  await found(a)
+  const token = await invite(a, 'uses', '5')
+  await whOk(b, 'join', token, 'b.home')
+  await whOk(c, 'join', token, 'c.home')
+  await agree(hosts, 3)
+  await ping(b, 'c.home')
+  const address = (await whOk(c, 'resolve', 'c.home', '--json')).match(/10\.7\.0\.\d+/)![0]
+  const pings = b.spawn(['ping', '-D', '-i', '0.05', address])
+  await b.until(['ping', '-c', '1', '-w', '2', address], ({ code }) => code === 0)
+  const before = JSON.parse(await whOk(c, 'show', '--json'))[0].key
+  const { key } = JSON.parse(await whOk(c, 'rotate', '--json'))
+  assert.notEqual(key, before)
+  await b.ok(['ping', '-c', '20', '-i', '0.05', '-w', '20', address])
+  pings.kill('SIGINT')
+  const { out } = await pings.ended
+  const times = [...out.matchAll(/^\[(\d+\.\d+)\] \d+ bytes/gm)].map(([, at]) => Number(at) * 1000)
+  const gap = Math.max(...times.slice(1).map((at, i) => at - times[i]!))
+  t.diagnostic(`${Math.round(gap)} ms without an answer`)
+  assert.ok(gap < 10_000)
+  await agree(hosts, 3)
+  assert.equal(JSON.parse(await whOk(c, 'show', '--json'))[0].key, key)
+  const members = JSON.parse(await whOk(a, 'members', '--json')).members
+  assert.deepEqual(
+    members.find(({ hostname }: { hostname: string }) => hostname === 'c.home'),
+    { ...members.find(({ hostname }: { hostname: string }) => hostname === 'c.home'), key, ipv4: address },
+  )
+  // the old key does not come back
+  await c.ok(['cp', '/etc/wirehub/home.key.old', '/etc/wirehub/old.key'])
+  await whOk(c, 'down')
+  const again = await wh(c, 'up', net, 'private-key', '/etc/wirehub/old.key')
+  assert.match(again.err, /belongs to home no more/)
+  await whOk(c, 'up', net)
+  await ping(b, 'c.home')
+  await whOk(c, 'down')
+  await assertClean(c)
+})

@@ -54,6 +54,8 @@ export type WireguardDriver = {
   create(wanted: WantedInterface): Promise<Backend>
   /** @param actual what `read` said just now @returns the commands that were run. */
   apply(wanted: WantedInterface, actual: ActualInterface | null, given: Given, now: WallTime): Promise<Step[]>
+  /** Gives the interface another owner's mark. */
+  hand(name: string, owner: string): Promise<void>
   /** Removes the interface if it is there, and what a killed `wireguard-go` left of it. */
   remove(name: string): Promise<void>
 }
@@ -133,6 +135,8 @@ export function createWireguardDriver(
       // a peer whose keepalive is on has sent one already
       if (peer.keepalive === 0) await driver.shake(name, peer.key, 0)
     },
+
+    hand: (name, owner) => must({ argv: ['ip', 'link', 'set', 'dev', name, 'alias', owner] }),
 
     async create(wanted) {
       const [step] = createKernel(wanted)

@@ -19,6 +19,7 @@ import { type Frame, statementFrames } from '../../protocol/membership/frames.ts
 import { helloMessage } from '../../protocol/membership/invite-key.ts'
 import type { Invitation, Membership } from '../../protocol/membership/membership.ts'
 import type { Content } from '../../protocol/membership/statement.ts'
+import { moment } from '../../protocol/membership/words.ts'
 import type { Member } from '../../protocol/network/types.ts'
 import { Conversation } from './conversation.ts'
 import type { Registrar } from './registrar.ts'
@@ -86,7 +87,7 @@ export class Admission {
       ...this.#place(guest, invitation, hostname),
     }
     const { bytes } = registrar.say(content)
-    log.info('admitted by an invite', { node: `${guest.slice(0, 10)}…`, hostname: hostname ?? '' })
+    log.info('admitted by an invite', { node: `${guest.slice(0, 10)}…`, member: hostname ?? '' })
     await talk.say({ kind: 'statements', statements: [bytes] })
     await talk.say({ kind: 'done' })
   }
@@ -135,7 +136,7 @@ export function problemOf(
 ): string | null {
   if (withdrawn) return 'the invite was withdrawn'
   if (invite.expires !== undefined && invite.expires <= now) {
-    return `the invite expired at ${new Date(invite.expires).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+    return `the invite expired at ${moment(invite.expires)}`
   }
   if (membership.ended.has(guest)) return 'this key was revoked: make another one'
   if (membership.members.some(({ key }) => key === guest)) return 'this key is a member already'

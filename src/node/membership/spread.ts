@@ -62,6 +62,8 @@ export class Spread {
   readonly #peers = new Map<PublicKey, Peer>()
   readonly #queue: PublicKey[] = []
   #talking = 0
+  /** For the moment when nobody is being told anything. */
+  #waiting: (() => void)[] = []
   #answering = 0
   readonly #stopped = new AbortController()
 
@@ -114,6 +116,17 @@ export class Spread {
       this.#answering--
       talk.close()
     }
+  }
+
+  /** When everybody has been told who is to be told, or that time is over. */
+  async told(patience: Time): Promise<void> {
+    if (this.#talking === 0 && this.#queue.length === 0) return
+    const { clock } = this.#parts
+    const quiet = Promise.withResolvers<void>()
+    this.#waiting.push(quiet.resolve)
+    const timer = clock.at(clock.now() + patience, quiet.resolve)
+    await quiet.promise
+    timer.cancel()
   }
 
   stop(): void {
@@ -171,6 +184,7 @@ export class Spread {
       peer.state = 'at rest'
       if (more) this.#ask(key, peer.endpoint)
       this.#next()
+      if (this.#talking === 0) for (const done of this.#waiting.splice(0)) done()
     }
   }
 }

@@ -43,9 +43,12 @@ export function sentence(statement: Statement, called: Called, nameOf: (invite: 
   }
 }
 
+/** Swedes write dates as ISO 8601 does. */
+const minutes = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone: 'UTC' })
+
 /** `2026-11-30 21:40 UTC` */
 export function moment(time: WallTime): string {
-  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  return `${minutes.format(time)} UTC`
 }
 
 function placeOf({ address, endpoint }: Pick<Assign, 'address' | 'endpoint'>): string {
