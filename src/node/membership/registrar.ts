@@ -56,6 +56,10 @@ export class Registrar {
     if (genesis) this.#open(genesis, rest)
   }
 
+  get clock(): Clock {
+    return this.#parts.clock
+  }
+
   /** `null`: no genesis is known yet. */
   get roll(): Roll | null {
     return this.#roll
