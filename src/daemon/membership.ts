@@ -22,9 +22,10 @@ import type { Node } from '../node/node.ts'
 import type { Os } from '../os/index.ts'
 import type { PrivateKey, PublicKey } from '../protocol/identity/key.ts'
 import { effective } from '../protocol/membership/effective.ts'
+import type { Membership } from '../protocol/membership/membership.ts'
 import { proveRotation } from '../protocol/membership/signed.ts'
 import { adminsOf, members } from '../protocol/network/members.ts'
-import type { Network } from '../protocol/network/types.ts'
+import type { Member, Network } from '../protocol/network/types.ts'
 import { statementsFile } from './paths.ts'
 import { statementStore } from './statements.ts'
 
@@ -35,13 +36,24 @@ const farewell: Time = 1 * second
 /** To tell a key that it is over. Its tunnel is gone by then. */
 const toldFor: Time = 1.5 * second
 
+/** File and roll as one. */
+type Lived = {
+  readonly file: Network
+  readonly membership: Membership | null
+  readonly network: Network
+  readonly warnings: readonly string[]
+  readonly members: readonly Member[]
+  /** Of those that have a tunnel. */
+  readonly keys: ReadonlySet<PublicKey>
+}
+
 export class Belonging {
   readonly registrar: Registrar
   readonly #os: Os
   readonly #log: Logger
   readonly #identity: Identity
   #file: Network
-  #warnings: readonly string[] = []
+  #lived: Lived | null = null
   #node: Node | null = null
   #spread: Spread | null = null
   #admission: Admission | null = null
@@ -65,16 +77,27 @@ export class Belonging {
 
   /** The network of file and roll. */
   network(): Network {
-    const { membership } = this.registrar
-    if (!membership || !this.registrar.takesPart) {
-      this.#warnings = []
-      return this.#file
-    }
-    const names = new Map(membership.members.map(({ key, hostname }) => [key, hostname]))
+    return this.#now().network
+  }
+
+  /** Its members with their addresses. */
+  members(): readonly Member[] {
+    return this.#now().members
+  }
+
+  /** Computed once for each change: who asks asks often. */
+  #now(): Lived {
+    const membership = this.registrar.takesPart ? this.registrar.membership : null
+    if (this.#lived?.file === this.#file && this.#lived.membership === membership) return this.#lived
+    const names = new Map(membership?.members.map(({ key, hostname }) => [key, hostname]))
     const called = (key: PublicKey) => names.get(key) ?? `${key.slice(0, 10)}…`
-    const { network, warnings } = effective(this.#file, membership, called)
-    this.#warnings = warnings
-    return network
+    const { network, warnings } = membership
+      ? effective(this.#file, membership, called)
+      : { network: this.#file, warnings: [] }
+    const all = members(network)
+    const keys = new Set(all.flatMap(({ key, role }) => (role === 'alias' ? [] : [key])))
+    this.#lived = { file: this.#file, membership, network, warnings, members: all, keys }
+    return this.#lived
   }
 
   get file(): Network {
@@ -83,7 +106,7 @@ export class Belonging {
 
   /** What a person should know of who belongs to the network. */
   get warnings(): readonly string[] {
-    return this.#warnings
+    return this.#now().warnings
   }
 
   /** The file is another now. @returns the network of it and the roll */
@@ -127,11 +150,11 @@ export class Belonging {
     const { registrar } = this
     const log = this.#log
     const self = this.#identity.publicKey
-    const all = () => members(this.network())
+    const all = () => this.members()
     this.#admission = new Admission({ clock, log, crypto, registrar, members: all })
     const spread = new Spread({
       ...{ clock, log, registrar },
-      isMember: key => all().some(member => member.key === key && member.role !== 'alias'),
+      isMember: key => this.#now().keys.has(key),
       places: () => node.discovery.inquiry.members(),
       members: () => all().flatMap(({ key, role }) => (key === self || role === 'alias' ? [] : [key])),
       want: key => node.discovery.inquiry.want(key),

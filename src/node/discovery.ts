@@ -55,7 +55,8 @@ export class Discovery {
   readonly #contacts: Contacts
   readonly #ownNetwork: OwnNetwork
   readonly #traversal: Traversal
-  readonly #parking: Parking
+  /** Where WireGuard's idle peers point: open before the interface is made. */
+  readonly parking: Parking
   readonly #dht: Dht
   readonly #walk: Walk
   readonly #self: Self
@@ -106,7 +107,7 @@ export class Discovery {
       onRecord: (key, value) => this.#archive.received(key, value),
       onOffer: (key, offer, from) => {
         if (!this.#contacts.has(key)) return
-        if (!offer.answer) this.#parking.calls(key)
+        if (!offer.answer) this.parking.calls(key)
         this.#traversal.offered(key, offer, from)
       },
       onOpen: (key, from, open) => this.#streams.handleOpen(key, from, open),
@@ -178,7 +179,7 @@ export class Discovery {
       ...{ neighbours: () => this.#dht.neighbours(), changed: () => this.#publication.soon() },
       input: (key, input) => this.#contacts.input(key, input),
     })
-    this.#parking = new Parking({
+    this.parking = new Parking({
       ...{ clock, log, udp: os.udp, publicKey: identity.publicKey },
       send: (bytes, to) => this.#port.send(bytes, to),
       rung: key => this.#contacts.input(key, { kind: 'rung' }),
@@ -192,7 +193,7 @@ export class Discovery {
         offer: key => this.#traversal.offer(key),
         use: async (key, endpoint, because) => {
           await parts.use(key, endpoint, because)
-          this.#parking.pointed(key, endpoint)
+          this.parking.pointed(key, endpoint)
           // what is on its way by the old path makes WireGuard follow it back there
           const again = () => this.#contacts.isAt(key, endpoint) && void parts.use(key, endpoint, 'once more')
           if (because === 'ranks better') this.#timers.in(rankAgain, again)
@@ -241,22 +242,8 @@ export class Discovery {
     })
   }
 
-  /** Where WireGuard's idle peers shall point. Before the interface is made. @param listenPort WireGuard's @param keys of all members */
-  openDoorbell(listenPort: number, keys: readonly PublicKey[]): Promise<void> {
-    return this.#parking.open(listenPort, keys)
-  }
-
   get carriers(): Carriers {
     return this.#carrying.carriers
-  }
-
-  get doorbell(): Endpoint | undefined {
-    return this.#parking.endpoint
-  }
-
-  /** A handshake rang, and goes on by itself to where the member is. */
-  waits(key: PublicKey): boolean {
-    return this.#parking.waits(key)
   }
 
   /** Seconds between packets that keep a mapping of ours. */
@@ -273,10 +260,9 @@ export class Discovery {
   start(wanted: Wanted): void {
     const { os, warn, log } = this.#parts
     this.#apply(wanted)
-    this.#parking.repeat()
     if (wanted.interfaceName !== null) {
       this.#lan.open().catch(error => warn('lan', `members on the same link are not heard: ${error.message}`))
-      void this.#parking.works().then(works => {
+      void this.parking.works().then(works => {
         if (!works && !this.#stopped) log.info('the doorbell is not heard here: paths to all members are kept')
         this.#contacts.inputAll({ kind: 'doorbell', works })
       })
@@ -308,7 +294,7 @@ export class Discovery {
     for (const watch of this.#watches) watch.close()
     for (const part of [this.#publication, this.#boots, this.#contacts]) part.stop()
     this.#lan.close()
-    this.#parking.close()
+    this.parking.close()
     if (this.#wanted) this.#memory.save()
     await Promise.all([this.#traversal.stop(), this.#ownNetwork.stop()])
     await this.#dht.stop()
@@ -329,7 +315,7 @@ export class Discovery {
     this.#self.set(wanted)
     this.#ownNetwork.serve()
     const keys = [...members]
-    this.#parking.know(keys)
+    this.parking.know(keys)
     this.#contacts.set(keys)
     this.#contacts.inputAll({ kind: 'network', surroundings: this.#self.surroundings() })
     this.#boots.set(wanted.boots)
@@ -340,6 +326,7 @@ export class Discovery {
       this.#contacts.input(key, { kind: 'file', endpoints })
       if (!before.has(key)) this.#meet(key)
     }
+    this.parking.repeat()
     this.#publication.soon()
   }
 

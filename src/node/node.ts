@@ -125,7 +125,7 @@ export class Node {
       try {
         if (this.#desired.interface) {
           const keys = this.#desired.interface.peers.map(({ key }) => key)
-          await this.discovery.openDoorbell(this.#port(), keys)
+          await this.discovery.parking.open(this.#port(), keys)
           this.#desired = this.#compute(this.#network, this.#desired.members)
           // the port is on its way while `ip` and `wg` run: nothing of it needs the interface
           await Promise.all([this.#apply(), this.discovery.open(this.#port())])
@@ -162,6 +162,8 @@ export class Node {
       this.#network = network
       this.#desired = this.#compute(network, next.members)
       try {
+        // who is new may ring as soon as WireGuard knows it
+        this.discovery.parking.know([...before.members, ...next.members].map(({ key }) => key))
         const steps = await this.#apply()
         await this.#names.update(network, before, this.#desired)
         await this.discovery.update(this.#wanted())
@@ -221,7 +223,7 @@ export class Node {
     return {
       resolve: host => this.#addresses.of(host)[0],
       chosen: key => this.discovery.carriers.local(this.#paths.get(key)),
-      doorbell: this.discovery.doorbell,
+      doorbell: this.discovery.parking.endpoint,
       held: key => this.#held.has(key),
       keepalive: this.discovery.keepalive,
     }
@@ -284,7 +286,7 @@ export class Node {
       this.#given.set(key, formatEndpoint(endpoint))
       this.#pointedAt.set(key, os.clock.now())
       // a handshake that rang goes on by itself, and one of the other side may have come just now: both would go with the peer
-      const keepQueue = this.discovery.waits(key) || isDoorbell(before.endpoint) || isDoorbell(endpoint)
+      const keepQueue = this.discovery.parking.waits(key) || isDoorbell(before.endpoint) || isDoorbell(endpoint)
       await wireguard.setEndpoint(name, { ...peer, endpoint }, tried, os.clock.wall(), { keepQueue })
     })
   }

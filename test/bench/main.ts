@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   dht: () => import('./dht.ts'),
   idle: () => import('./idle.ts'),
   keys: () => import('./keys.ts'),
+  membership: () => import('./membership.ts'),
   nat: () => import('./nat.ts'),
   'network-file': () => import('./network-file.ts'),
   relay: () => import('./relay.ts'),

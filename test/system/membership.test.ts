@@ -141,7 +141,8 @@ test('another key under running pings: the same name and address, and the old ke
   const times = [...out.matchAll(/^\[(\d+\.\d+)\] \d+ bytes/gm)].map(([, at]) => Number(at) * 1000)
   const gap = Math.max(...times.slice(1).map((at, i) => at - times[i]!))
   t.diagnostic(`${Math.round(gap)} ms without an answer`)
-  assert.ok(gap < 10_000)
+  // WireGuard makes another handshake after 5 s: the first one was not lost
+  assert.ok(gap < 4_500, `${gap} ms`)
   await agree(hosts, 3)
   assert.equal(JSON.parse(await whOk(c, 'show', '--json'))[0].key, key)
   const members = JSON.parse(await whOk(a, 'members', '--json')).members

@@ -15,7 +15,6 @@ import type { Signed } from '../../protocol/membership/signed.ts'
 import { type Content, limits, type StatementId } from '../../protocol/membership/statement.ts'
 import { formatToken } from '../../protocol/membership/token.ts'
 import { sentence } from '../../protocol/membership/words.ts'
-import { members } from '../../protocol/network/members.ts'
 import { readMemberName } from '../../protocol/network/values.ts'
 import type { Belonging } from '../membership.ts'
 import type { Handlers } from '../server.ts'
@@ -55,7 +54,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
   }
 
   function peerOf(key: PublicKey) {
-    const all = members(belonging.network())
+    const all = belonging.members()
     const hostname = all.find(member => member.key === key)?.hostname ?? formerNames().get(key)
     return { key, ...(hostname === undefined ? {} : { hostname }) }
   }
@@ -103,7 +102,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       return {
         id: registrar.roll?.network ?? null,
         admins: membership?.admins.map(peerOf) ?? [],
-        members: members(lived).map(({ key, hostname, ipv4, ipv6, endpoint }) => {
+        members: belonging.members().map(({ key, hostname, ipv4, ipv6, endpoint }) => {
           const by = admitted.get(key)
           return {
             ...{ key, ...(hostname === undefined ? {} : { hostname }), ...(ipv4 === undefined ? {} : { ipv4 }), ipv6 },
@@ -243,7 +242,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
     const { problem } = readMemberName(hostname)
     if (problem !== undefined) throw new Failure(`not a hostname: ${problem}`)
     const same = (other: string | undefined) => other?.toLowerCase() === hostname.toLowerCase()
-    const owner = members(belonging.network()).find(member => same(member.hostname) && member.key !== own)
+    const owner = belonging.members().find(member => same(member.hostname) && member.key !== own)
     if (owner) throw new Failure(`${hostname} is the name of another member`)
     const now = os.clock.wall()
     const kept = known().invitations.find(({ invite, withdrawn, guests }) => {
@@ -259,7 +258,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
 
   function requireUsable(address: string, own: PublicKey): void {
     const { subnet } = belonging.network()
-    const owner = members(belonging.network()).find(member => member.ipv4 === address && member.key !== own)
+    const owner = belonging.members().find(member => member.ipv4 === address && member.key !== own)
     if (owner) throw new Failure(`${address} is the address of ${owner.hostname ?? called(owner.key)}`)
     if (!subnet || !isHostOf(subnet, address)) throw new Failure(`${address} is no address of a member in this network`)
   }

@@ -16,7 +16,7 @@ import type { PublicKey } from '../../protocol/identity/key.ts'
 import { afterOf } from '../../protocol/membership/after.ts'
 import type { Membership } from '../../protocol/membership/membership.ts'
 import { type Kept, Roll } from '../../protocol/membership/roll.ts'
-import { isSigned, readSigned, type Signed, signStatement } from '../../protocol/membership/signed.ts'
+import { isSigned, readSigned, type Signed, signStatement, Verifier } from '../../protocol/membership/signed.ts'
 import type { Content, NetworkId } from '../../protocol/membership/statement.ts'
 import type { Identity } from '../desired.ts'
 
@@ -88,7 +88,7 @@ export class Registrar {
     const signed = readSigned(bytes)
     if (this.#roll || signed?.statement.kind !== 'genesis' || signed.statement.name !== name) return false
     if (!this.#accepted.includes(signed.statement.author)) return false
-    if (!isSigned(crypto, signed.id, signed, () => null)) return false
+    if (!isSigned(new Verifier(crypto), signed.id, signed, () => null)) return false
     store.append([bytes])
     this.#open(bytes, [])
     return true

@@ -13,7 +13,7 @@ import type { PublicKey } from '../identity/key.ts'
 import { Entitled } from './entitled.ts'
 import { Graph, type Placed } from './graph.ts'
 import { type Membership, membershipOf } from './membership.ts'
-import { isSigned, readSigned, type Signed } from './signed.ts'
+import { isSigned, readSigned, type Signed, Verifier } from './signed.ts'
 import type { NetworkId, StatementId } from './statement.ts'
 
 export type Kept = 'new' | 'known' | 'waiting' | RollProblem
@@ -26,7 +26,7 @@ const waitingLimit = 1_000
 
 export class Roll {
   readonly network: NetworkId
-  readonly #crypto: Pick<Crypto, 'verifyEd25519'>
+  readonly #verifier: Verifier
   readonly #held = new Map<StatementId, Signed>()
   readonly #waiting = new Map<StatementId, Signed>()
   readonly #entitled: Entitled
@@ -36,7 +36,7 @@ export class Roll {
 
   /** @param accepted whose word counts, by the file */
   constructor(crypto: Pick<Crypto, 'verifyEd25519'>, network: NetworkId, accepted: readonly PublicKey[]) {
-    this.#crypto = crypto
+    this.#verifier = new Verifier(crypto)
     this.network = network
     this.#accepted = accepted
     this.#entitled = new Entitled(accepted)
@@ -97,7 +97,7 @@ export class Roll {
     if (statement.kind !== 'genesis' && !this.#entitled.may(statement)) return 'not entitled'
     if (this.#held.size >= rollLimit) return 'too many'
     const inviteKey = (invite: StatementId) => this.#entitled.inviteKey(invite)
-    if (!trusted && !isSigned(this.#crypto, this.network, signed, inviteKey)) return 'not signed'
+    if (!trusted && !isSigned(this.#verifier, this.network, signed, inviteKey)) return 'not signed'
     this.#held.set(id, signed)
     this.#entitled.take(id, statement)
     this.#graph = null

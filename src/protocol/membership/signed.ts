@@ -15,7 +15,33 @@ import { decodeStatement, encodeStatement, hashOf } from './codec.ts'
 import { idBytes, signatureLength } from './fields.ts'
 import { limits, type NetworkId, type Statement, type StatementId } from './statement.ts'
 
-type Verifier = Pick<Crypto, 'verifyEd25519'>
+/** An admin signs thousands of statements, and finding the Edwards form of his key takes as long as verifying one. */
+const keysMost = 4_096
+
+/** Verifies signatures by WireGuard keys. */
+export class Verifier {
+  readonly #crypto: Pick<Crypto, 'verifyEd25519'>
+  readonly #edwards = new Map<PublicKey, Uint8Array | null>()
+
+  constructor(crypto: Pick<Crypto, 'verifyEd25519'>) {
+    this.#crypto = crypto
+  }
+
+  isBy(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+    let edwards = this.#edwards.get(key)
+    if (edwards === undefined) {
+      if (this.#edwards.size >= keysMost) this.#edwards.clear()
+      edwards = edwardsKeyOf(key)
+      this.#edwards.set(key, edwards)
+    }
+    return edwards !== null && this.#crypto.verifyEd25519(edwards, message, signature)
+  }
+
+  /** @param inviteKey Ed25519, any 32 bytes */
+  isByInvite(inviteKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+    return isSoundKey(inviteKey) && this.#crypto.verifyEd25519(inviteKey, message, signature)
+  }
+}
 
 const contexts = {
   statement: utf8ToBytes('wirehub statement 1'),
@@ -51,7 +77,7 @@ export function readSigned(bytes: Uint8Array): Signed | null {
 
 /** Has its author, and whoever has to agree, signed it for this network? Some 0.1 ms for each signature. @param invite the key of its invite */
 export function isSigned(
-  crypto: Verifier,
+  verifier: Verifier,
   network: NetworkId,
   { bytes, statement, id }: Signed,
   invite: (id: StatementId) => Uint8Array | null,
@@ -60,14 +86,15 @@ export function isSigned(
   const isGenesis = statement.kind === 'genesis'
   if (isGenesis && id !== network) return false
   const message = concatBytes(contexts.statement, isGenesis ? noNetwork : idBytes(network), signed)
-  if (!isByKey(crypto, statement.author, message, bytes.subarray(-signatureLength))) return false
+  if (!verifier.isBy(statement.author, message, bytes.subarray(-signatureLength))) return false
   if (statement.kind === 'rotate') {
-    return isByKey(crypto, statement.key, rotationMessage(network, statement.author, statement.key), statement.proof)
+    return verifier.isBy(statement.key, rotationMessage(network, statement.author, statement.key), statement.proof)
   }
   if (statement.kind !== 'admit' || !statement.invite) return true
   const inviteKey = invite(statement.invite.id)
-  if (!inviteKey || !isSoundKey(inviteKey)) return false
-  return crypto.verifyEd25519(inviteKey, inviteMessage(network, statement.invite.id, statement), statement.invite.proof)
+  if (!inviteKey) return false
+  const { id: invited, proof } = statement.invite
+  return verifier.isByInvite(inviteKey, inviteMessage(network, invited, statement), proof)
 }
 
 /** What the invite's key signs: who comes by it, and the name that it wants. */
@@ -91,9 +118,4 @@ export function proveRotation(
 
 function rotationMessage(network: NetworkId, old: PublicKey, key: PublicKey): Uint8Array {
   return concatBytes(contexts.rotation, idBytes(network), publicKeyBytes(old), publicKeyBytes(key))
-}
-
-function isByKey(crypto: Verifier, key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
-  const edwards = edwardsKeyOf(key)
-  return edwards !== null && crypto.verifyEd25519(edwards, message, signature)
 }

@@ -15,10 +15,12 @@ import {
   readSigned,
   type Signed,
   signStatement,
+  Verifier,
 } from '../../../src/protocol/membership/signed.ts'
 import type { Content, Statement, StatementId } from '../../../src/protocol/membership/statement.ts'
 import { at, keyOf, privateKeyOf, subnet } from './story.ts'
 
+const verifier = new Verifier(crypto)
 const zeros = (count: number) => new Uint8Array(count)
 const secret = new Uint8Array(16).fill(3)
 const endpoint = { host: 'vps.example.org', port: 62096 }
@@ -69,7 +71,7 @@ const statements: Record<string, Signed> = {
   admin: say('anna', { kind: 'admin', key: keyOf('carl'), admin: true }),
 }
 const inviteKey = (id: StatementId) => (id === invite.id ? inviteKeyOf(secret) : null)
-const holds = (signed: Signed | null, of = network) => signed !== null && isSigned(crypto, of, signed, inviteKey)
+const holds = (signed: Signed | null, of = network) => signed !== null && isSigned(verifier, of, signed, inviteKey)
 
 test('each kind comes back as it was, and is signed', () => {
   for (const [name, signed] of Object.entries(statements)) {
@@ -142,7 +144,7 @@ test('a signature of no use: keys and points of low order, and signatures of nob
   })
   const any = Uint8Array.of(1, ...new Uint8Array(63))
   const came = say('anna', { kind: 'admit', key: keyOf('evil'), invite: { id: weak.id, proof: any } })
-  assert.ok(!isSigned(crypto, network, came, () => Uint8Array.of(1, ...new Uint8Array(31))))
+  assert.ok(!isSigned(verifier, network, came, () => Uint8Array.of(1, ...new Uint8Array(31))))
 })
 
 test('any bytes are read, or refused; what is read has just these bytes', () => {
