@@ -63,6 +63,7 @@ export class Belonging {
   readonly #toldUntil = new Map<PublicKey, Time>()
   #stopped = false
   #isLeaving = false
+  #wasMember = false
 
   constructor(os: Os, log: Logger, file: Network, identity: Identity) {
     this.#os = os
@@ -146,14 +147,15 @@ export class Belonging {
   /** @param stop takes the network down: this node belongs to it no more */
   live(node: Node, stop: () => void): void {
     this.#node = node
-    const { clock, crypto } = this.#os
+    this.#wasMember = this.#now().keys.has(this.#identity.publicKey)
+    const { clock, crypto, random } = this.#os
     const { registrar } = this
     const log = this.#log
     const self = this.#identity.publicKey
     const all = () => this.members()
     this.#admission = new Admission({ clock, log, crypto, registrar, members: all })
     const spread = new Spread({
-      ...{ clock, log, registrar },
+      ...{ clock, random, log, registrar },
       isMember: key => this.#now().keys.has(key),
       places: () => node.discovery.inquiry.members(),
       members: () => all().flatMap(({ key, role }) => (key === self || role === 'alias' ? [] : [key])),
@@ -203,10 +205,9 @@ export class Belonging {
   async #relive(stop: () => void): Promise<void> {
     if (this.#stopped || this.#isLeaving) return
     const self = this.#identity.publicKey
-    const end = this.registrar.membership?.ended.get(self)
-    if (end && this.isOver(self)) {
-      const what = end.statement.kind === 'rotate' ? 'this node has another key now' : 'this node was revoked'
-      this.#log.warn(`${what}: taking the network down`, { by: `${end.statement.author.slice(0, 10)}…` })
+    const out = this.#whyOut(self)
+    if (out !== null) {
+      this.#log.warn(`${out}: taking the network down`)
       // others are to hear it from us while we have a voice
       this.#os.clock.at(this.#os.clock.now() + farewell, stop)
       return
@@ -220,6 +221,19 @@ export class Belonging {
       })
     }
     this.#reliveLater()
+  }
+
+  /** Why this node, which came up as a member, is none any more. */
+  #whyOut(self: PublicKey): string | null {
+    const end = this.registrar.membership?.ended.get(self)
+    if (end && this.isOver(self)) {
+      if (end.statement.kind === 'rotate') return 'this node has another key now'
+      return end.statement.author === self ? 'this node has left' : 'this node was revoked'
+    }
+    if (!this.#wasMember || this.#now().keys.has(self)) return null
+    const isExpired = this.registrar.membership?.expired.some(({ key }) => key === self)
+    if (isExpired) return 'the time of this node is over'
+    return 'this node is a member no more: somebody else came by the same invite, or who let it in had no right to'
   }
 
   /** Memberships that end by themselves. */

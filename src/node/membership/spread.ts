@@ -3,7 +3,8 @@
  * know the same. So a word is everywhere as soon as it can be, and who was away hears it from the first member that it meets.
  *
  *     own word, or another's ──▶ each member whose place is known        a member answers ──▶ not asked for 5 min: ask
- *                                 └ not reached: when it is met
+ *      │                          └ not reached: when it is met          each 10 min         ──▶ ask one of them
+ *      └─ looks for those who do not have it yet, after 20 s, 40 s, … 10 min
  */
 
 import type { Endpoint } from '../../base/ip.ts'
@@ -11,14 +12,17 @@ import type { Logger } from '../../base/log.ts'
 import { minute, second, type Time } from '../../base/time.ts'
 import type { ByteStream } from '../../drivers/carrier/carrier.ts'
 import type { Clock } from '../../os/clock.ts'
+import type { Random } from '../../os/random.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
 import type { Place } from '../offers.ts'
+import { Timers } from '../timers.ts'
 import { Conversation } from './conversation.ts'
 import type { Registrar } from './registrar.ts'
 import { answerNews, askForNews, syncProtocol } from './sync.ts'
 
 export type SpreadParts = {
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
   readonly registrar: Registrar
   /** Members of now, be it by the file or by the roll. */
@@ -41,6 +45,10 @@ const wantedMost = 256
 const atOnce = 8
 /** A member that answers all the time is asked so often. */
 const askEvery: Time = 5 * minute
+/** Those that do not have this node's own word yet are looked for again: a network in parts becomes one again, and nobody may be talking. */
+const lookAgain = { first: 20 * second, last: 10 * minute } as const
+/** One member is asked, whoever it is: a word whose author has gone may be in one part of the network only. */
+const gossipEvery: Time = 10 * minute
 /** To reach a member, and to be through. */
 const talkTime: Time = 20 * second
 /** Conversations of others that are answered at one time. */
@@ -51,17 +59,18 @@ type Peer = {
   askedAt: number
   state: 'at rest' | 'waiting' | 'talking' | 'again'
   endpoint: Endpoint
-  /** This node itself has something to tell. */
-  isUrgent: boolean
 }
 
-const fresh = { askedAt: Number.NEGATIVE_INFINITY, state: 'at rest', isUrgent: false } as const
+const fresh = { askedAt: Number.NEGATIVE_INFINITY, state: 'at rest' } as const
 
 export class Spread {
   readonly #parts: SpreadParts
   readonly #peers = new Map<PublicKey, Peer>()
   readonly #queue: PublicKey[] = []
   #talking = 0
+  /** Members that do not have this node's own word, as far as it knows. */
+  readonly #untold = new Set<PublicKey>()
+  readonly #timers: Timers
   /** For the moment when nobody is being told anything. */
   #waiting: (() => void)[] = []
   #answering = 0
@@ -69,21 +78,22 @@ export class Spread {
 
   constructor(parts: SpreadParts) {
     this.#parts = parts
+    this.#timers = new Timers(parts.clock)
+    this.#gossipLater()
   }
 
   /** Something is new here. @param from who told it: he needs not be told */
   tell(from: PublicKey | null): void {
     const { places, members, want } = this.#parts
     const there = places().slice(0, toldAtOnce)
-    for (const { key, endpoint } of there) {
-      if (key === from) continue
-      this.#ask(key, endpoint)
-      this.#peers.get(key)!.isUrgent ||= from === null
-    }
+    for (const { key, endpoint } of there) if (key !== from) this.#ask(key, endpoint)
     if (from !== null) return
+    const isFirst = this.#untold.size === 0
+    for (const key of members()) this.#untold.add(key)
     const asked = new Set(there.map(({ key }) => key))
-    const others = members().filter(key => !asked.has(key))
+    const others = [...this.#untold].filter(key => !asked.has(key))
     for (const key of others.slice(0, wantedMost)) want(key)
+    if (isFirst) this.#lookLater(lookAgain.first)
   }
 
   /** A member has answered from there. */
@@ -94,11 +104,6 @@ export class Spread {
     if (peer) peer.endpoint = endpoint
     if (peer && clock.wall() - peer.askedAt < askEvery) return
     this.#ask(key, endpoint)
-  }
-
-  /** The machine has slept, or is elsewhere: everybody may have news. */
-  again(): void {
-    for (const peer of this.#peers.values()) peer.askedAt = Number.NEGATIVE_INFINITY
   }
 
   /** Another leads. */
@@ -129,7 +134,31 @@ export class Spread {
     timer.cancel()
   }
 
+  #lookLater(pause: Time): void {
+    this.#timers.in(pause, () => {
+      const { isMember, want, places } = this.#parts
+      for (const key of this.#untold) if (!isMember(key)) this.#untold.delete(key)
+      if (this.#untold.size === 0) return
+      for (const { key, endpoint } of places()) if (this.#untold.has(key)) this.#ask(key, endpoint)
+      for (const key of [...this.#untold].slice(0, wantedMost)) want(key)
+      this.#lookLater(Math.min(2 * pause, lookAgain.last))
+    })
+  }
+
+  #gossipLater(): void {
+    this.#timers.in(gossipEvery, () => {
+      const { registrar, places, random } = this.#parts
+      const all = registrar.takesPart ? places() : []
+      if (all.length > 0) {
+        const { key, endpoint } = all[random.int(0, all.length)]!
+        this.#ask(key, endpoint)
+      }
+      this.#gossipLater()
+    })
+  }
+
   stop(): void {
+    this.#timers.end()
     this.#stopped.abort(new Error('stopped'))
     this.#queue.length = 0
   }
@@ -171,12 +200,13 @@ export class Spread {
       const agreed = await askForNews(registrar, key, talk)
       talk.close()
       if (!agreed) throw new Error('it ended before it was through')
-      peer.isUrgent = false
+      this.#untold.delete(key)
     } catch (error) {
       log.debug('no news from a member', { node: key.slice(0, 10), problem: (error as Error).message })
       // tried again when it answers the next time, but not at each answer
-      peer.askedAt = clock.wall() - askEvery + (peer.isUrgent ? 0 : talkTime)
-      if (peer.isUrgent) this.#parts.want(key)
+      const isWaiting = this.#untold.has(key)
+      peer.askedAt = clock.wall() - askEvery + (isWaiting ? 0 : talkTime)
+      if (isWaiting && !this.#stopped.signal.aborted) this.#parts.want(key)
     } finally {
       timer.cancel()
       this.#talking--
