@@ -64,6 +64,7 @@ export function machineDouble(options: MachineOptions = {}): MachineDouble {
         if (code) throw coded(code)
         at.set(path, text)
       },
+      append: (path, text) => void at.set(path, (at.get(path) ?? '') + text),
       appender: () => () => {},
       remove: path => void at.delete(path),
       removeFolder() {},

@@ -76,7 +76,7 @@ function compare(one: Roll, other: Roll): number {
   const [asker, answerer] = [new Reconciliation(one.items()), new Reconciliation(other.items())]
   let bytes = 0
   for (let question: Uint8Array | null = asker.begin(); question; ) {
-    const answer = answerer.answer(question)!
+    const answer: Uint8Array = answerer.answer(question)!
     bytes += question.length + answer.length
     question = asker.read(answer)!.question
   }

@@ -10,6 +10,15 @@ const logged: string[] = []
 const log = createLogger((_, line) => logged.push(line))
 const unused = async () => ({}) as never
 const handlers: Handlers = {
+  members: unused,
+  log: unused,
+  invite: unused,
+  withdraw: unused,
+  revoke: unused,
+  admin: unused,
+  assign: unused,
+  rotate: unused,
+  leave: unused,
   lookup: unused,
   ping: unused,
   p2p: unused,

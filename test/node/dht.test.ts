@@ -53,6 +53,7 @@ function world() {
       if (!state.alive.has(joined)) throw new Error('it does not answer')
     },
     carry: async () => null,
+    talk: () => Promise.reject(new Error('nobody talks here')),
     neighbours: () => [],
     status: () => ({ mode: 'client', peers: 2, connections: state.connections, stored: 0, rejected: {} }),
     async stop() {

@@ -230,6 +230,7 @@ async function directed(internet: Internet, wanted: Partial<Wanted>, mapped = fa
     announce: async () => {},
     join: async () => {},
     carry: async () => null,
+    talk: () => Promise.reject(new Error('nobody talks here')),
     neighbours: () => [],
     status: () => ({ mode: 'client', peers: 1, connections: 1, stored: 0, rejected: {} }),
     stop: async () => {},

@@ -67,8 +67,8 @@ export default class Init extends WhCommand {
     const hostname = read('hostname', flags.hostname ?? `${ownLabel()}.${name}`, readMemberName)
     const endpoint = flags.endpoint === undefined ? undefined : read('endpoint', flags.endpoint, readEndpoint)
     const boots = (flags.boot ?? []).map(readBoot)
-    if (boots.length > limits.boots)
-      throw usage(`${boots.length} boot nodes; a network begins with ${limits.boots} at most`)
+    const room = limits.boots - (endpoint ? 1 : 0)
+    if (boots.length > room) throw usage(`${boots.length} boot nodes are too many: there is room for ${room}`)
     if (workbit > searchLimits.workbit) throw usage(`workbit ${workbit} is too much`)
     requireRoot(os, 'wh init')
     const places = requireRoom(os.files, resolve(flags.folder ?? usualFolder, `${name}.conf`))
@@ -78,7 +78,8 @@ export default class Init extends WhCommand {
     const address = addressFor(self, subnet, () => true)
     const genesis: Content = {
       ...{ kind: 'genesis', salt: os.random.bytes(saltLength), name, namespace, workbit, subnet },
-      ...{ admins: [self], boots },
+      // who can always be reached is asked first
+      ...{ admins: [self], boots: [...(endpoint ? [{ key: self, endpoint }] : []), ...boots] },
     }
     const admit: Content = {
       ...{ kind: 'admit', key: self, hostname },

@@ -106,6 +106,13 @@ export class CarrierStreams {
     return carrierOn(await transport.dial(formatPeerAddress('wss', place, peer), { upgrader, signal }), signal)
   }
 
+  /** A connection by a WebSocket, for what is no carrier. @throws where it does not get through */
+  async web(peer: string, { host }: Endpoint, signal: AbortSignal): Promise<Connection> {
+    if (!this.#web) throw new Error('no WebSockets here')
+    const address = formatPeerAddress('wss', { host, port: this.#web.port }, peer)
+    return this.#components.transportManager.dial(address, { signal })
+  }
+
   async stop(): Promise<void> {
     this.#stun?.close()
     await this.#webrtc?.stop()

@@ -267,9 +267,9 @@ class LibP2pDirectory implements Directory {
     return (await this.#carriers?.dial(peer.toString(), endpoint, by, signal)) ?? null
   }
 
-  talk(key: PublicKey, endpoint: Endpoint, protocol: string, signal: AbortSignal): Promise<ByteStream> {
-    const { node, gate, options } = this.#parts
-    return beginTalk(node, gate, { key, endpoint, webPort: options.web?.port }, protocol, signal)
+  talk(...[key, endpoint, protocol, signal]: Parameters<Directory['talk']>): Promise<ByteStream> {
+    const { clock } = this.#parts.options.os
+    return beginTalk({ ...this.#parts, clock, carriers: this.#carriers! }, key, endpoint, protocol, signal)
   }
 
   neighbours(): { key: PublicKey; endpoint?: Endpoint }[] {

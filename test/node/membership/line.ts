@@ -37,7 +37,7 @@ export function line(piece = 1_000): [End, End] {
         return true
       },
       get onData() {
-        return heard ? onData : bytes => void early.push(bytes)
+        return heard ? onData : (bytes: Uint8Array) => void early.push(bytes)
       },
       set onData(call) {
         onData = call

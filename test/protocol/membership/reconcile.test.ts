@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { blake2b } from '@noble/hashes/blake2.js'
 import fc from 'fast-check'
 import { idOf } from '../../../src/protocol/membership/fields.ts'
-import { type Item, Reconciliation } from '../../../src/protocol/membership/reconcile.ts'
+import { type Differences, type Item, Reconciliation } from '../../../src/protocol/membership/reconcile.ts'
 
 const item = (number: number, depth: number): Item => ({
   depth,
@@ -19,9 +19,9 @@ function reconcile(mine: readonly Item[], theirs: readonly Item[]) {
   const [give, want] = [new Set<string>(), new Set<string>()]
   let [bytes, messages] = [0, 0]
   for (let question: Uint8Array | null = asker.begin(); question; messages += 2) {
-    const answer = answerer.answer(question)!
+    const answer: Uint8Array = answerer.answer(question)!
     bytes += question.length + answer.length
-    const read = asker.read(answer)!
+    const read: Differences = asker.read(answer)!
     for (const id of read.give) give.add(id)
     for (const id of read.want) want.add(id)
     question = read.question
