@@ -7,6 +7,7 @@ const statement = z
   .string()
   .regex(/^[0-9a-f]{64}$/)
   .describe('id of a statement')
+const seconds = z.string().regex(/^\d{1,10}$/)
 const isOn = z.enum(['true', 'false'])
 
 export const MembersAnswer = z.object({
@@ -96,11 +97,7 @@ export const membershipRoutes = {
         .regex(/^[1-9]\d{0,4}$/)
         .optional()
         .describe('1 if not given'),
-      seconds: z
-        .string()
-        .regex(/^\d{1,10}$/)
-        .optional()
-        .describe('how long it lasts: a day if not given, 0 for ever'),
+      seconds: seconds.optional().describe('how long it lasts: a day if not given, 0 for ever'),
       admin: isOn.optional().describe('who comes by it is an admin'),
     }),
     answer: InviteAnswer,
@@ -125,6 +122,18 @@ export const membershipRoutes = {
     answer: SaidAnswer,
     summary: 'a key is a member no more, and never again',
   },
+  admit: {
+    method: 'POST',
+    path: '/v1/admit',
+    query: z.object({
+      key: z.string().min(43).max(44).describe('public key, in either form'),
+      hostname: z.string().max(253),
+      endpoint: z.string().max(300).optional().describe('where it can always be reached'),
+      seconds: seconds.optional().describe('its membership ends then; for ever if not given'),
+    }),
+    answer: SaidAnswer,
+    summary: 'a key becomes a member, without a token',
+  },
   admin: {
     method: 'POST',
     path: '/v1/admin',
@@ -135,9 +144,14 @@ export const membershipRoutes = {
   assign: {
     method: 'POST',
     path: '/v1/assign',
-    query: z.object({ name, hostname: z.string().max(253).optional(), address: z.string().max(15).optional() }),
+    query: z.object({
+      name,
+      hostname: z.string().max(253).optional(),
+      address: z.string().max(15).optional(),
+      seconds: seconds.optional().describe('its membership ends then; 0: never'),
+    }),
     answer: SaidAnswer,
-    summary: 'another name or address for a member',
+    summary: 'another name, address or end for a member',
   },
   rotate: {
     method: 'POST',

@@ -1,9 +1,11 @@
 /** The table of commands: one file each in `commands/`. */
 
 import Admin from './commands/admin.ts'
+import Admit from './commands/admit.ts'
 import Check from './commands/check.ts'
 import Down from './commands/down.ts'
 import Explain from './commands/explain.ts'
+import Extend from './commands/extend.ts'
 import Fmt from './commands/fmt.ts'
 import Forget from './commands/forget.ts'
 import Genkey from './commands/genkey.ts'
@@ -36,9 +38,11 @@ import Workbit from './commands/workbit.ts'
 
 export const commands = {
   admin: Admin,
+  admit: Admit,
   check: Check,
   down: Down,
   explain: Explain,
+  extend: Extend,
   fmt: Fmt,
   forget: Forget,
   genkey: Genkey,

@@ -10,7 +10,7 @@
  */
 
 import type { Logger } from '../base/log.ts'
-import { second, type Time } from '../base/time.ts'
+import { day, second, type Time } from '../base/time.ts'
 import type { Directory } from '../drivers/dht/directory.ts'
 import type { Talk } from '../drivers/dht/talks.ts'
 import type { Identity } from '../node/desired.ts'
@@ -24,13 +24,16 @@ import type { PrivateKey, PublicKey } from '../protocol/identity/key.ts'
 import { effective } from '../protocol/membership/effective.ts'
 import type { Membership } from '../protocol/membership/membership.ts'
 import { proveRotation } from '../protocol/membership/signed.ts'
-import { adminsOf, members } from '../protocol/network/members.ts'
+import { moment } from '../protocol/membership/words.ts'
+import { adminsOf, isMember, members } from '../protocol/network/members.ts'
 import type { Member, Network } from '../protocol/network/types.ts'
 import { statementsFile } from './paths.ts'
 import { statementStore } from './statements.ts'
 
 /** Timers are no longer than that: setTimeout's 2^31 - 1 ms, rounded down. */
 const longest = 24 * 24 * 3_600_000
+/** The end of a membership is told so long ahead. */
+const announced = 30 * day
 /** To tell others that this node is gone. */
 const farewell: Time = 1 * second
 /** To tell a key that it is over. Its tunnel is gone by then. */
@@ -107,7 +110,21 @@ export class Belonging {
 
   /** What a person should know of who belongs to the network. */
   get warnings(): readonly string[] {
-    return this.#now().warnings
+    const now = this.#os.clock.wall()
+    const soon = (this.registrar.membership?.members ?? []).flatMap(
+      ({ key, hostname = `${key.slice(0, 10)}…`, expires }) => {
+        if (
+          expires === undefined ||
+          expires > now + announced ||
+          this.#file.nodes.some(node => node.key === key && isMember(node))
+        )
+          return []
+        return [
+          `the membership of ${hostname} ends ${moment(expires)}: an admin gives it more time with wh extend ${hostname} 90d`,
+        ]
+      },
+    )
+    return [...this.#now().warnings, ...soon]
   }
 
   /** The file is another now. @returns the network of it and the roll */
@@ -121,7 +138,7 @@ export class Belonging {
   isOver(key: PublicKey): boolean {
     const { registrar } = this
     if (!registrar.takesPart || !registrar.membership?.ended.has(key)) return false
-    return !this.#file.nodes.some(node => node.key === key && node.role !== 'admin')
+    return !this.#file.nodes.some(node => node.key === key && isMember(node))
   }
 
   /** Whom this node neither hears nor speaks to. Who has just been revoked is told so first. */

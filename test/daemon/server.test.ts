@@ -16,6 +16,7 @@ const handlers: Handlers = {
   withdraw: unused,
   revoke: unused,
   admin: unused,
+  admit: unused,
   assign: unused,
   rotate: unused,
   leave: unused,

@@ -5,6 +5,7 @@ import { exit, Failure } from '../../base/failure.ts'
 import { moment } from '../../protocol/membership/words.ts'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { secondsOf } from '../seconds.ts'
 
 const usual = '24h'
 
@@ -35,7 +36,7 @@ export default class Invite extends WhCommand {
     if (flags.uses !== undefined && !/^[1-9]\d{0,4}$/.test(flags.uses))
       throw usage(`uses: "${flags.uses}" is no number`)
     const invited = await askDaemon(theOnly(flags.network), 'invite', {
-      seconds: String(secondsOf(flags.expires ?? usual)),
+      seconds: String(secondsOf('expires', flags.expires ?? usual)),
       ...(args.HOSTNAME === undefined ? {} : { hostname: args.HOSTNAME }),
       ...(flags.uses === undefined ? {} : { uses: flags.uses }),
       ...(flags.admin ? { admin: 'true' } : {}),
@@ -57,14 +58,6 @@ export default class Invite extends WhCommand {
         : 'no place is known where somebody could begin: no member can be reached from outside',
     )
   }
-}
-
-/** 0 for ever. */
-function secondsOf(text: string): number {
-  if (text === 'never') return 0
-  const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? []
-  if (count === undefined) throw usage(`expires: "${text}" is no time; write 30m, 24h, 7d or never`)
-  return Number(count) * { m: 60, h: 3_600, d: 86_400 }[unit as 'm' | 'h' | 'd']
 }
 
 function usage(message: string): Failure {

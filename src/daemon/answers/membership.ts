@@ -6,8 +6,9 @@ import { formatEndpoint } from '../../base/ip.ts'
 import { second } from '../../base/time.ts'
 import type { Node } from '../../node/node.ts'
 import type { Os } from '../../os/index.ts'
-import type { PublicKey } from '../../protocol/identity/key.ts'
-import { isHostOf } from '../../protocol/membership/claims.ts'
+import { type PublicKey, readPublicKey } from '../../protocol/identity/key.ts'
+import { workbitOf } from '../../protocol/identity/workbit.ts'
+import { addressFor, isHostOf } from '../../protocol/membership/claims.ts'
 import { confOf } from '../../protocol/membership/conf.ts'
 import { inviteKeyOf, secretLength } from '../../protocol/membership/invite-key.ts'
 import type { Membership } from '../../protocol/membership/membership.ts'
@@ -15,14 +16,14 @@ import type { Signed } from '../../protocol/membership/signed.ts'
 import { type Content, limits, type StatementId } from '../../protocol/membership/statement.ts'
 import { formatToken } from '../../protocol/membership/token.ts'
 import { sentence } from '../../protocol/membership/words.ts'
-import { readMemberName } from '../../protocol/network/values.ts'
+import { readEndpoint, readMemberName } from '../../protocol/network/values.ts'
 import type { Belonging } from '../membership.ts'
 import type { Handlers } from '../server.ts'
 import { placesFor } from './places.ts'
 
 export type MembershipHandlers = Pick<
   Handlers,
-  'members' | 'log' | 'invite' | 'withdraw' | 'revoke' | 'admin' | 'assign' | 'leave'
+  'members' | 'log' | 'invite' | 'withdraw' | 'revoke' | 'admit' | 'admin' | 'assign' | 'leave'
 >
 
 export type MembershipParts = {
@@ -149,7 +150,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       if (hostname !== undefined) requireFree(hostname)
       if (hostname !== undefined && uses !== 1) throw new Failure('an invite with a name has one use')
       const secret = os.random.bytes(secretLength)
-      const expires = Math.floor(os.clock.wall() / second + seconds) * second
+      const expires = endIn(seconds)
       const { id } = registrar.say({
         ...{ kind: 'invite', inviteKey: inviteKeyOf(secret), uses, admin: isAdmin },
         ...(seconds > 0 && { expires }),
@@ -192,6 +193,33 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       return answer
     },
 
+    async admit({ key: text, hostname, endpoint, seconds }) {
+      requireAdmin()
+      const { ok: key, problem } = readPublicKey(text)
+      if (!key) throw new Failure(`not a public key: ${problem}`)
+      if (known().ended.has(key))
+        throw new Failure('this key was revoked, or another took its place: it never comes back')
+      if (known().members.some(member => member.key === key)) throw new Failure('this key is a member already')
+      const { namespace, workbit, subnet } = known().genesis
+      const bits = workbitOf(key, namespace)
+      if (bits < workbit) {
+        throw new Failure(`the key has ${bits} workbits, and the network asks for ${workbit}`, {
+          remedy: `make another one there: wh genkey workbit ${workbit}`,
+        })
+      }
+      requireFree(hostname)
+      const place = endpoint === undefined ? undefined : readEndpoint(endpoint)
+      if (place?.problem !== undefined) throw new Failure(`not an endpoint: ${place.problem}`)
+      const taken = new Set(belonging.members().map(({ ipv4 }) => ipv4))
+      const address = subnet && addressFor(key, subnet, each => !taken.has(each))
+      return say({
+        ...{ kind: 'admit', key, hostname },
+        ...(address && { address }),
+        ...(place?.ok && { endpoint: place.ok }),
+        ...(seconds !== undefined && { expires: endIn(seconds) }),
+      }).answer
+    },
+
     async admin({ name, admin }) {
       requireAdmin()
       const { key } = await targetOf(name)
@@ -204,16 +232,19 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       throw new Failure('it is the only admin: nobody could admit or revoke any more')
     },
 
-    async assign({ name, hostname, address }) {
+    async assign({ name, hostname, address, seconds }) {
       requireAdmin()
       const { key } = await targetOf(name)
-      if (hostname === undefined && address === undefined) throw new Failure('neither a name nor an address is given')
+      if (hostname === undefined && address === undefined && seconds === undefined) {
+        throw new Failure('neither a name nor an address is given')
+      }
       if (hostname !== undefined) requireFree(hostname, key)
       if (address !== undefined) requireUsable(address, key)
       return say({
         ...{ kind: 'assign', key },
         ...(hostname !== undefined && { hostname }),
         ...(address !== undefined && { address }),
+        ...(seconds !== undefined && { expires: seconds === '0' ? 0 : endIn(seconds) }),
       }).answer
     },
 
@@ -236,6 +267,11 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       if (former) return { key: former[0] }
       throw error
     })
+  }
+
+  /** In whole seconds, as statements have them. */
+  function endIn(seconds: string | number): number {
+    return Math.floor(os.clock.wall() / second + Number(seconds)) * second
   }
 
   function requireFree(hostname: string, own?: PublicKey): void {

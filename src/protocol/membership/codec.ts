@@ -70,7 +70,16 @@ const content = P.mappedTag(P.U8, {
   ],
   revoke: [4, P.struct({ key })],
   rotate: [5, P.struct({ key, proof })],
-  assign: [6, P.struct({ key, hostname: maybe(hostname), address: maybe(ipv4), endpoint: maybe(endpoint) })],
+  assign: [
+    6,
+    P.struct({
+      key,
+      hostname: maybe(hostname),
+      address: maybe(ipv4),
+      endpoint: maybe(endpoint),
+      expires: maybe(time),
+    }),
+  ],
   admin: [7, P.struct({ key, admin: P.bool })],
   withdraw: [8, P.struct({ invite: id })],
 })

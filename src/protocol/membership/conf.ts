@@ -9,19 +9,27 @@ import { type Document, documentOf, type Item } from '../network/document.ts'
 import { formatConf } from '../network/format.ts'
 import { members } from '../network/members.ts'
 import type { Network, NodeEntry } from '../network/types.ts'
-import type { Membership } from './membership.ts'
+import { holderOf, type Membership } from './membership.ts'
 import { moment } from './words.ts'
 
 /** @param lived the network as this node lives it: of its file and its statements */
 export function confOf(lived: Network, membership: Membership | null): string {
   if (!membership) return formatConf(documentOf(lived))
-  const { genesis, admins } = membership
+  const { genesis, ended } = membership
   const comments = new Map<NodeEntry, string>()
   const hostnames = new Map(membership.members.map(({ key, hostname }) => [key, hostname]))
   const called = (key: PublicKey) => hostnames.get(key) ?? `${key.slice(0, 10)}…`
   const named = (key: PublicKey) => {
     const hostname = hostnames.get(key)
     return hostname === undefined ? {} : { hostname }
+  }
+  const adminOf = (key: PublicKey): NodeEntry => {
+    const holder = holderOf(ended, key)
+    // one name, one key
+    const entry: NodeEntry = { role: 'admin', key, ...(holder === key && named(key)) }
+    if (ended.has(holder)) comments.set(entry, '# revoked')
+    else if (holder !== key) comments.set(entry, `# has the key ${holder} now`)
+    return entry
   }
   const admitted = new Map(membership.members.map(member => [member.key, member]))
   const trusted = members(lived).map(({ role, key, hostname, ipv4, endpoint }): NodeEntry => {
@@ -35,8 +43,12 @@ export function confOf(lived: Network, membership: Membership | null): string {
   })
   trusted.sort((a, b) => place(a) - place(b) || (a.key < b.key ? -1 : 1))
   const nodes: NodeEntry[] = [
-    ...genesis.boots.map(({ key, endpoint }): NodeEntry => ({ role: 'boot', key, endpoint })),
-    ...admins.map((key): NodeEntry => ({ role: 'admin', key, ...named(key) })),
+    ...genesis.boots.flatMap(({ key, endpoint }): NodeEntry[] => {
+      const holder = holderOf(ended, key)
+      return ended.has(holder) ? [] : [{ role: 'boot', key: holder, endpoint }]
+    }),
+    // the keys that the statements begin with, whoever has their place now
+    ...lived.nodes.filter(({ role }) => role === 'admin').map(({ key }) => adminOf(key)),
     ...trusted,
   ]
   const { subnet, ...rest } = lived

@@ -7,7 +7,7 @@ import { contains } from '../../base/ip.ts'
 import type { PublicKey } from '../identity/key.ts'
 import { members } from '../network/members.ts'
 import type { Network, NodeEntry } from '../network/types.ts'
-import type { Membership } from './membership.ts'
+import { holderOf, type Membership } from './membership.ts'
 
 export type Effective = {
   readonly network: Network
@@ -49,5 +49,11 @@ export function effective(file: Network, membership: Membership, called: (key: P
   for (const { what, value, kept, lost, instead } of membership.conflicts) {
     warnings.push(`${called(kept)} and ${called(lost)} both claim the ${what} ${value}: the second has ${instead}`)
   }
-  return { network: { ...file, nodes: [...file.nodes, ...added] }, warnings }
+  const written = file.nodes.flatMap((node): NodeEntry[] => {
+    if (node.role !== 'boot') return [node]
+    // a boot line says where to ask, and not whom to trust: it goes with its node
+    const key = holderOf(membership.ended, node.key)
+    return membership.ended.has(key) && !keys.has(key) ? [] : [{ ...node, key }]
+  })
+  return { network: { ...file, nodes: [...written, ...added] }, warnings }
 }

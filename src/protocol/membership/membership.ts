@@ -11,7 +11,7 @@ import type { Graph, Placed } from './graph.ts'
 import type { Refusal } from './pass.ts'
 import { compareRanks } from './rank.ts'
 import { Standing } from './standing.ts'
-import type { Admit, Genesis, Invite, StatementId } from './statement.ts'
+import type { Admit, Assign, Genesis, Invite, StatementId } from './statement.ts'
 
 export type Admitted = {
   readonly key: PublicKey
@@ -63,9 +63,7 @@ export function membershipOf(graph: Graph, accepted: Iterable<PublicKey>, now: W
   const claims = [...standing.entries.keys()]
     .filter(key => !standing.ended.has(key))
     .map(key => claimOf(graph, standing, key))
-  const assigns = Map.groupBy(standing.assigns, ({ statement }) =>
-    currentKey(standing, statement as { key: PublicKey }),
-  )
+  const assigns = Map.groupBy(standing.assigns, ({ statement }) => holderOf(standing.ended, (statement as Assign).key))
   const { settled, conflicts } = settle(
     claims.map(claim => ({ ...claim, assigns: assigns.get(claim.key) ?? [] })),
     genesis.subnet,
@@ -73,7 +71,8 @@ export function membershipOf(graph: Graph, accepted: Iterable<PublicKey>, now: W
   const admitted = settled.map(({ claim, ...place }): Admitted => {
     const { key, entry, before } = claim
     const { author, at } = entry.statement
-    const { invite, expires } = entry.statement as Admit
+    const { invite } = entry.statement as Admit
+    const expires = endOf(claim)
     return {
       key,
       ...place,
@@ -101,6 +100,12 @@ export function membershipOf(graph: Graph, accepted: Iterable<PublicKey>, now: W
   }
 }
 
+/** When a membership ends: by the last word about that. */
+function endOf({ entry, assigns }: Claim): WallTime | undefined {
+  const said = [entry, ...assigns].map(({ statement }) => (statement as Admit | Assign).expires)
+  return said.findLast(expires => expires !== undefined) || undefined
+}
+
 /** How a key came in, through all the keys whose place it took. */
 function claimOf(graph: Graph, { entries }: Standing, key: PublicKey): Omit<Claim, 'assigns'> {
   const before: PublicKey[] = []
@@ -114,9 +119,9 @@ function claimOf(graph: Graph, { entries }: Standing, key: PublicKey): Omit<Clai
   return { key, entry, before, ...(invited && { invited }) }
 }
 
-/** The key that has the place of this one now. */
-function currentKey({ ended }: Standing, { key }: { readonly key: PublicKey }): PublicKey {
-  let current = key
-  for (let end = ended.get(key); end?.statement.kind === 'rotate'; end = ended.get(current)) current = end.statement.key
-  return current
+/** The key that has the place of this one now; revoked it may be. */
+export function holderOf(ended: Membership['ended'], key: PublicKey): PublicKey {
+  let holder = key
+  for (let end = ended.get(key); end?.statement.kind === 'rotate'; end = ended.get(holder)) holder = end.statement.key
+  return holder
 }

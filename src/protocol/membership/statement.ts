@@ -72,13 +72,15 @@ export type Withdraw = { readonly kind: 'withdraw'; readonly invite: StatementId
 /** The author's key ends, and another takes its place in everything. The proof is the new key's signature. */
 export type Rotate = { readonly kind: 'rotate'; readonly key: PublicKey; readonly proof: Uint8Array }
 
-/** Another name, address or endpoint for a member. What is absent stays. By an admin. */
+/** Another name, address, endpoint or end for a member. What is absent stays. By an admin. */
 export type Assign = {
   readonly kind: 'assign'
   readonly key: PublicKey
   readonly hostname?: string
   readonly address?: Address
   readonly endpoint?: Endpoint
+  /** Its membership ends then; 0: never. */
+  readonly expires?: WallTime
 }
 
 /** A member becomes an admin, or is one no more. By an admin. */

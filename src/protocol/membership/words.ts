@@ -34,9 +34,10 @@ export function sentence(statement: Statement, called: Called, nameOf: (invite: 
     case 'rotate':
       return `${by} has another key: ${statement.key}`
     case 'assign': {
-      const { key, hostname } = statement
+      const { key, hostname, expires } = statement
       const name = hostname === undefined ? '' : ` the name ${hostname}`
-      return `${by} gave ${called(key)}${name}${placeOf(statement)}`
+      const end = expires === undefined ? '' : expires === 0 ? ' no end' : ` time until ${moment(expires)}`
+      return `${by} gave ${called(key)}${name}${placeOf(statement)}${end}`
     }
     case 'admin':
       return `${by} ${statement.admin ? 'made' : 'says that'} ${called(statement.key)} ${statement.admin ? 'an admin' : 'is an admin no more'}`

@@ -67,6 +67,7 @@ const statements: Record<string, Signed> = {
     key: keyOf('carl'),
     hostname: 'c.test',
     endpoint: { host: '2001:db8::1', port: 1 },
+    expires: 0,
   }),
   admin: say('anna', { kind: 'admin', key: keyOf('carl'), admin: true }),
 }
