@@ -119,8 +119,8 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     const startedAt = os.clock.wall()
     const { promise: stopped, resolve, reject } = Promise.withResolvers<'over' | 'again'>()
     let stopping = false
-    const stop = (heir?: string) => {
-      if (!stopping) takeDown(heir).then(() => resolve(heir === undefined ? 'over' : 'again'), reject)
+    const stop = (end: 'over' | 'again' = 'over', heir?: string) => {
+      if (!stopping) takeDown(heir).then(() => resolve(end), reject)
       stopping = true
       return stopped
     }
@@ -153,7 +153,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
     let server: { close(): Promise<void> } | undefined
     try {
       await node.start()
-      belonging.live(node, () => void stop())
+      belonging.live(node, { stop: () => void stop(), again: () => void stop('again') })
       performance.mark('configured')
       writeJournal(os.files, paths.journal, { ...journal, finished: true })
       const handlers = createHandlers({
@@ -164,7 +164,7 @@ export async function startDaemon(os: Os, options: Options, openLog: (network: s
         prepared,
         startedAt,
         stop: () => void stop(),
-        again: stop,
+        again: owner => void stop('again', owner),
       })
       server = await os.http.listen(paths.socket, request => serve(handlers, log, request))
     } catch (error) {

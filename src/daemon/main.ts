@@ -77,7 +77,7 @@ export async function main(
     void started.stopped
       .then(async end => {
         if (end === 'over') process.exit(0)
-        log.info('this node has another key')
+        log.info('coming up again')
         await live(() => {})
       })
       .catch(error => {

@@ -39,6 +39,13 @@ const farewell: Time = 1 * second
 /** To tell a key that it is over. Its tunnel is gone by then. */
 const toldFor: Time = 1.5 * second
 
+export type Ends = {
+  /** Takes the network down: this node belongs to it no more. */
+  readonly stop: () => void
+  /** The same, and brings it up again as something else. */
+  readonly again: () => void
+}
+
 /** File and roll as one. */
 type Lived = {
   readonly file: Network
@@ -161,8 +168,7 @@ export class Belonging {
     this.#directory = directory
   }
 
-  /** @param stop takes the network down: this node belongs to it no more */
-  live(node: Node, stop: () => void): void {
+  live(node: Node, ends: Ends): void {
     this.#node = node
     this.#wasMember = this.#now().keys.has(this.#identity.publicKey)
     const { clock, crypto, random } = this.#os
@@ -172,7 +178,7 @@ export class Belonging {
     const all = () => this.members()
     this.#admission = new Admission({ clock, log, crypto, registrar, members: all })
     const spread = new Spread({
-      ...{ clock, random, log, registrar },
+      ...{ clock, random, log, registrar, self },
       isMember: key => this.#now().keys.has(key),
       places: () => node.discovery.inquiry.members(),
       members: () => all().flatMap(({ key, role }) => (key === self || role === 'alias' ? [] : [key])),
@@ -191,7 +197,7 @@ export class Belonging {
       }
       spread.tell(from)
     }
-    registrar.changed = () => void this.#relive(stop)
+    registrar.changed = () => void this.#relive(ends)
     this.#reliveLater()
   }
 
@@ -219,7 +225,7 @@ export class Belonging {
     this.#spread?.stop()
   }
 
-  async #relive(stop: () => void): Promise<void> {
+  async #relive({ stop, again }: Ends): Promise<void> {
     if (this.#stopped || this.#isLeaving) return
     const self = this.#identity.publicKey
     const out = this.#whyOut(self)
@@ -227,6 +233,12 @@ export class Belonging {
       this.#log.warn(`${out}: taking the network down`)
       // others are to hear it from us while we have a voice
       this.#os.clock.at(this.#os.clock.now() + farewell, stop)
+      return
+    }
+    if (!this.#wasMember && this.#now().keys.has(self)) {
+      this.#log.info('this node has been admitted: coming up as a member')
+      this.#isLeaving = true
+      again()
       return
     }
     try {

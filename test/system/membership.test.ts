@@ -160,3 +160,29 @@ test('another key under running pings: the same name and address, and the old ke
   await whOk(c, 'down')
   await assertClean(c)
 })
+
+test(
+  'a key that is admitted without a token: the node that waits for it comes up as a member; leaving, and an end',
+  options,
+  async () => {
+    await using lab = await createLab()
+    const { hosts } = await machines(lab, ['a', 'b'])
+    const [a, b] = hosts as [Host, Host]
+    await found(a)
+    // the file of a, and a key of its own
+    await b.ok(['mkdir', '-p', '/etc/wirehub'])
+    await b.writeFile(net, await a.ok(['cat', net]))
+    await b.writeFile('/etc/wirehub/home.key', await b.ok([bin, 'genkey', 'workbit', '8']), { mode: 0o600 })
+    const key = (await b.ok(['sh', '-c', `${bin} pubkey < /etc/wirehub/home.key`])).trim()
+    assert.match(await whOk(b, 'up', net), /is up as a helper/)
+    assert.match(await whOk(a, 'admit', key, 'b.home', 'expires', '9d'), /a\.home admitted b\.home/)
+    await b.until(['wg', 'show', 'interfaces'], ({ out }) => out.includes('wh-home'), { timeout: 60_000 })
+    await b.until(['ping', '-c', '1', '-w', '2', 'a.home'], ({ code }) => code === 0, { timeout: 30_000 })
+    assert.match(await whOk(a, 'show'), /the membership of b\.home ends/)
+    await whOk(a, 'extend', 'b.home', 'never')
+    assert.doesNotMatch(await whOk(a, 'show'), /the membership of/)
+    assert.match(await whOk(b, 'leave'), /b\.home left/)
+    await assertClean(b)
+    await a.until([bin, 'members', '--json'], ({ out }) => JSON.parse(out).members.length === 1, { timeout: 20_000 })
+  },
+)

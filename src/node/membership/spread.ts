@@ -25,6 +25,7 @@ export type SpreadParts = {
   readonly random: Random
   readonly log: Logger
   readonly registrar: Registrar
+  readonly self: PublicKey
   /** Members of now, be it by the file or by the roll. */
   readonly isMember: (key: PublicKey) => boolean
   /** Where members are, those in use first. */
@@ -108,8 +109,10 @@ export class Spread {
 
   /** Another leads. */
   async answer(key: PublicKey, stream: ByteStream): Promise<void> {
-    const { clock, registrar, isMember } = this.#parts
-    if (!isMember(key) || !registrar.takesPart || this.#answering >= answeredMost) {
+    const { clock, registrar, isMember, self } = this.#parts
+    // who is no member yet has nothing to hide, and what he is told proves itself
+    const isHeard = isMember(key) || !isMember(self)
+    if (!isHeard || !registrar.takesPart || this.#answering >= answeredMost) {
       stream.abort()
       return
     }

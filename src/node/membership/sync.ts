@@ -50,6 +50,7 @@ export async function askForNews(registrar: Registrar, other: PublicKey, talk: C
 /** The other leads. */
 export async function answerNews(registrar: Registrar, other: PublicKey, talk: Conversation): Promise<void> {
   const told = await talk.hear()
+  if (!registrar.roll && told?.kind === 'network') registrar.adopt(told.genesis)
   const { roll } = registrar
   await talk.say(networkOf(roll))
   if (told?.kind !== 'network' || !roll || (told.network !== roll.network && told.network !== unknown)) return
