@@ -12,7 +12,9 @@ import type { Files } from '../os/files.ts'
 const lengthBytes = 2
 
 export function statementStore(files: Files, path: string, log: Logger): RollStore {
-  return {
+  /** The last addition has failed, and may have left a part of it. */
+  let isTorn = false
+  const store: RollStore = {
     load() {
       const text = readOwn(files, path)
       if (text === null) return null
@@ -24,10 +26,14 @@ export function statementStore(files: Files, path: string, log: Logger): RollSto
       return statements.length === 0 ? null : statements
     },
     append(statements) {
+      if (isTorn) store.load()
+      isTorn = true
       files.folder(dirname(path), 0o700)
       files.append(path, Buffer.concat(statements.map(record)).toString('latin1'), 'latin1')
+      isTorn = false
     },
   }
+  return store
 }
 
 function readOwn(files: Files, path: string): string | null {

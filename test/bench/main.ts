@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   idle: () => import('./idle.ts'),
   keys: () => import('./keys.ts'),
   membership: () => import('./membership.ts'),
+  'membership-lab': () => import('./membership-lab.ts'),
   nat: () => import('./nat.ts'),
   'network-file': () => import('./network-file.ts'),
   relay: () => import('./relay.ts'),

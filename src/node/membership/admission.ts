@@ -55,7 +55,8 @@ export class Admission {
       // who ends first would take what is still on its way with it
       await talk.hear()
     } catch (error) {
-      if (!(error instanceof Failure)) throw error
+      if (!(error instanceof Failure)) this.#parts.log.warn('a guest could not be let in', { problem: String(error) })
+      if (!(error instanceof Failure)) return
       this.#parts.log.info('a guest is refused', { node: `${guest.slice(0, 10)}…`, problem: error.message })
       await talk.say({ kind: 'refused', reason: error.message.slice(0, 250) })
       await talk.hear()

@@ -43,6 +43,7 @@ export class Registrar {
   readonly #parts: RegistrarParts
   #accepted: readonly PublicKey[]
   #roll: Roll | null = null
+  #unwritten: Uint8Array[] = []
   /** Who is a member may be another now. */
   changed: () => void = () => {}
   /** These are new here. @param from who told them; `null`: this node says them */
@@ -84,13 +85,13 @@ export class Registrar {
 
   /** The genesis of a network that this node is to live in: one of its name, by somebody whose word counts. @returns whether it is now */
   adopt(bytes: Uint8Array): boolean {
-    const { crypto, name, store } = this.#parts
+    const { crypto, name } = this.#parts
     const signed = readSigned(bytes)
     if (this.#roll || signed?.statement.kind !== 'genesis' || signed.statement.name !== name) return false
     if (!this.#accepted.includes(signed.statement.author)) return false
     if (!isSigned(new Verifier(crypto), signed.id, signed, () => null)) return false
-    store.append([bytes])
     this.#open(bytes, [])
+    this.#write([bytes])
     return true
   }
 
@@ -99,7 +100,7 @@ export class Registrar {
    * @throws a Failure where it would count for nothing
    */
   say(content: Content): Signed {
-    const { identity, clock, random, store } = this.#parts
+    const { identity, clock, random } = this.#parts
     const roll = this.#needed()
     const author = identity.publicKey
     const at = Math.floor(clock.wall() / second) * second
@@ -109,7 +110,7 @@ export class Registrar {
     )
     const kept = roll.add(signed.bytes)
     if (kept !== 'new') throw new Failure(kept === 'not entitled' ? 'this node may not say that' : `refused: ${kept}`)
-    store.append([signed.bytes])
+    this.#write([signed.bytes])
     this.changed()
     this.news([signed], null)
     return signed
@@ -117,7 +118,7 @@ export class Registrar {
 
   /** Takes what another has said. @returns what became of each */
   hear(statements: readonly Uint8Array[], from: PublicKey): Kept[] {
-    const { store, log } = this.#parts
+    const { log } = this.#parts
     const roll = this.#roll
     if (!roll) return []
     const before = new Set(roll.ids())
@@ -129,10 +130,21 @@ export class Registrar {
         log.warn('a statement is refused', { node: `${from.slice(0, 10)}…`, problem })
     }
     if (fresh.length === 0) return kept
-    store.append(fresh.map(({ bytes }) => bytes))
+    this.#write(fresh.map(({ bytes }) => bytes))
     this.changed()
     this.news(fresh, from)
     return kept
+  }
+
+  /** A full disk is no reason not to know: others have it, too, and it is tried again with what comes next. */
+  #write(statements: readonly Uint8Array[]): void {
+    this.#unwritten.push(...statements)
+    try {
+      this.#parts.store.append(this.#unwritten)
+      this.#unwritten = []
+    } catch (error) {
+      this.#parts.log.warn('statements cannot be written', { problem: (error as Error).message })
+    }
   }
 
   #open(genesis: Uint8Array, rest: readonly Uint8Array[]): void {

@@ -109,7 +109,7 @@ export class Spread {
 
   /** Another leads. */
   async answer(key: PublicKey, stream: ByteStream): Promise<void> {
-    const { clock, registrar, isMember, self } = this.#parts
+    const { clock, log, registrar, isMember, self } = this.#parts
     // who is no member yet has nothing to hide, and what he is told proves itself
     const isHeard = isMember(key) || !isMember(self)
     if (!isHeard || !registrar.takesPart || this.#answering >= answeredMost) {
@@ -120,6 +120,8 @@ export class Spread {
     this.#answering++
     try {
       await answerNews(registrar, key, talk)
+    } catch (error) {
+      log.warn('a member’s news could not be taken', { problem: (error as Error).message })
     } finally {
       this.#answering--
       talk.close()
