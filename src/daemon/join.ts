@@ -24,7 +24,7 @@ type Place = { readonly key: PublicKey; readonly endpoint: Endpoint }
 export type Admittance = Joined & { readonly through: Place }
 
 /** To reach any of the places of a token. */
-const reachTime: Time = 15 * second
+const reachTime: Time = 45 * second
 /** A place that cannot be reached is tried again after so long. */
 const again: Time = 0.5 * second
 /** What a whole talk may take, with 10 000 members to be told of. */

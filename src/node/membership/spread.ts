@@ -1,15 +1,17 @@
 /**
- * How news get around: whoever learns something tells the members that it can reach, at once; and whoever meets a member asks whether the two
- * know the same. So a word is everywhere as soon as it can be, and who was away hears it from the first member that it meets.
+ * How news get around: who says something tells every member that he can reach, at once; who hears it tells a few, for those that he could
+ * not; and whoever meets a member asks whether the two know the same, if he has not asked anybody for a while. So a word is everywhere
+ * as soon as it can be, who was away hears it from the first member that it meets, and each word costs a talk or two for each member.
  *
- *     own word, or another's ──▶ each member whose place is known        a member answers ──▶ not asked for 5 min: ask
- *      │                          └ not reached: when it is met          each 10 min         ──▶ ask one of them
+ *     own word       ──▶ each member whose place is known           a member answers ──▶ nobody asked for 5 min, or him for an hour: ask
+ *      │                 └ not reached: when it is met               each 10 min      ──▶ ask one of them
  *      └─ looks for those who do not have it yet, after 20 s, 40 s, … 10 min
+ *     another's word ──▶ 3 of them
  */
 
 import type { Endpoint } from '../../base/ip.ts'
 import type { Logger } from '../../base/log.ts'
-import { minute, second, type Time } from '../../base/time.ts'
+import { minute, second, type Time, type WallTime } from '../../base/time.ts'
 import type { ByteStream } from '../../drivers/carrier/carrier.ts'
 import type { Clock } from '../../os/clock.ts'
 import type { Random } from '../../os/random.ts'
@@ -38,14 +40,15 @@ export type SpreadParts = {
   readonly talk: (key: PublicKey, endpoint: Endpoint, protocol: string, signal: AbortSignal) => Promise<ByteStream>
 }
 
-/** Members told at once by each who learns something; they tell others. */
-const toldAtOnce = 64
+/** Members told at once of a word of this node's own; and of another's, by chance, in case its author does not reach them. */
+const toldAtOnce = { own: 256, others: 3 } as const
 /** Members that are looked for, where this node itself has something to say. */
 const wantedMost = 256
 /** Conversations of ours at one time. */
 const atOnce = 8
-/** A member that answers all the time is asked so often. */
-const askEvery: Time = 5 * minute
+const tellOnAfter = { least: 2 * second, most: 5 * second } as const
+/** Who has agreed with somebody lately asks nobody else that he meets; each member is asked now and then all the same. */
+const askEvery = { any: 5 * minute, one: 60 * minute } as const
 /** Those that do not have this node's own word yet are looked for again: a network in parts becomes one again, and nobody may be talking. */
 const lookAgain = { first: 20 * second, last: 10 * minute } as const
 /** One member is asked, whoever it is: a word whose author has gone may be in one part of the network only. */
@@ -69,6 +72,9 @@ export class Spread {
   readonly #peers = new Map<PublicKey, Peer>()
   readonly #queue: PublicKey[] = []
   #talking = 0
+  #isTellingOn = false
+  /** With whomever it was. */
+  #agreedAt: WallTime = Number.NEGATIVE_INFINITY
   /** Members that do not have this node's own word, as far as it knows. */
   readonly #untold = new Set<PublicKey>()
   readonly #timers: Timers
@@ -86,9 +92,12 @@ export class Spread {
   /** Something is new here. @param from who told it: he needs not be told */
   tell(from: PublicKey | null): void {
     const { places, members, want } = this.#parts
-    const there = places().slice(0, toldAtOnce)
-    for (const { key, endpoint } of there) if (key !== from) this.#ask(key, endpoint)
-    if (from !== null) return
+    if (from !== null) {
+      this.#tellOn(from)
+      return
+    }
+    const there = places().slice(0, toldAtOnce.own)
+    for (const { key, endpoint } of there) this.#ask(key, endpoint)
     const isFirst = this.#untold.size === 0
     for (const key of members()) this.#untold.add(key)
     const asked = new Set(there.map(({ key }) => key))
@@ -97,14 +106,36 @@ export class Spread {
     if (isFirst) this.#lookLater(lookAgain.first)
   }
 
+  /** Another's word is told to a few, when its author has had the time to tell it himself. */
+  #tellOn(from: PublicKey): void {
+    if (this.#isTellingOn) return
+    this.#isTellingOn = true
+    const { random } = this.#parts
+    this.#timers.in(random.int(tellOnAfter.least, tellOnAfter.most), () => {
+      this.#isTellingOn = false
+      for (const { key, endpoint } of this.#some(toldAtOnce.others, from)) this.#ask(key, endpoint)
+    })
+  }
+
   /** A member has answered from there. */
   met(key: PublicKey, endpoint: Endpoint): void {
     const { clock, registrar, isMember } = this.#parts
     if (!registrar.takesPart || !isMember(key)) return
     const peer = this.#peers.get(key)
     if (peer) peer.endpoint = endpoint
-    if (peer && clock.wall() - peer.askedAt < askEvery) return
-    this.#ask(key, endpoint)
+    const now = clock.wall()
+    const isDue = now - this.#agreedAt >= askEvery.any || this.#untold.has(key)
+    if (peer && now - peer.askedAt < (isDue ? talkTime : askEvery.one)) return
+    if (isDue || peer) this.#ask(key, endpoint)
+  }
+
+  /** Some places of members, by chance. */
+  #some(count: number, but: PublicKey): Place[] {
+    const { places, random } = this.#parts
+    const left = places().filter(({ key }) => key !== but)
+    const some: Place[] = []
+    while (some.length < count && left.length > 0) some.push(...left.splice(random.int(0, left.length), 1))
+    return some
   }
 
   /** Another leads. */
@@ -120,6 +151,7 @@ export class Spread {
     this.#answering++
     try {
       await answerNews(registrar, key, talk)
+      this.#agreedAt = clock.wall()
     } catch (error) {
       log.warn('a member’s news could not be taken', { problem: (error as Error).message })
     } finally {
@@ -152,12 +184,9 @@ export class Spread {
 
   #gossipLater(): void {
     this.#timers.in(gossipEvery, () => {
-      const { registrar, places, random } = this.#parts
-      const all = registrar.takesPart ? places() : []
-      if (all.length > 0) {
-        const { key, endpoint } = all[random.int(0, all.length)]!
-        this.#ask(key, endpoint)
-      }
+      const { registrar, self } = this.#parts
+      const one = registrar.takesPart ? this.#some(1, self) : []
+      for (const { key, endpoint } of one) this.#ask(key, endpoint)
       this.#gossipLater()
     })
   }
@@ -206,12 +235,11 @@ export class Spread {
       talk.close()
       if (!agreed) throw new Error('it ended before it was through')
       this.#untold.delete(key)
+      this.#agreedAt = clock.wall()
     } catch (error) {
       log.debug('no news from a member', { node: key.slice(0, 10), problem: (error as Error).message })
-      // tried again when it answers the next time, but not at each answer
-      const isWaiting = this.#untold.has(key)
-      peer.askedAt = clock.wall() - askEvery + (isWaiting ? 0 : talkTime)
-      if (isWaiting && !this.#stopped.signal.aborted) this.#parts.want(key)
+      // tried again when it answers the next time
+      if (this.#untold.has(key) && !this.#stopped.signal.aborted) this.#parts.want(key)
     } finally {
       timer.cancel()
       this.#talking--
