@@ -25,7 +25,8 @@ export function sentence(statement: Statement, called: Called, nameOf: (invite: 
       const { key, invite, expires } = statement
       const end = expires === undefined ? '' : `, until ${moment(expires)}`
       const way = invite ? `, who came by ${nameOf(invite.id)}` : ''
-      return `${by} admitted ${called(key)}${way}${placeOf(statement)}${end}`
+      const at = statement.address === undefined ? '' : `, at ${statement.address}`
+      return `${by} admitted ${called(key)}${way}${at}${reachedAt(statement)}${end}`
     }
     case 'revoke':
       return statement.key === statement.author ? `${by} left` : `${by} revoked ${called(statement.key)}`
@@ -36,8 +37,9 @@ export function sentence(statement: Statement, called: Called, nameOf: (invite: 
     case 'assign': {
       const { key, hostname, expires } = statement
       const name = hostname === undefined ? '' : ` the name ${hostname}`
-      const end = expires === undefined ? '' : expires === 0 ? ' no end' : ` time until ${moment(expires)}`
-      return `${by} gave ${called(key)}${name}${placeOf(statement)}${end}`
+      const end = expires === undefined ? '' : expires === 0 ? ' time without an end' : ` time until ${moment(expires)}`
+      const address = statement.address === undefined ? '' : ` the address ${statement.address}`
+      return `${by} gave ${called(key)}${name}${address}${reachedAt(statement)}${end}`
     }
     case 'admin':
       return `${by} ${statement.admin ? 'made' : 'says that'} ${called(statement.key)} ${statement.admin ? 'an admin' : 'is an admin no more'}`
@@ -52,8 +54,6 @@ export function moment(time: WallTime): string {
   return `${minutes.format(time)} UTC`
 }
 
-function placeOf({ address, endpoint }: Pick<Assign, 'address' | 'endpoint'>): string {
-  const at = address === undefined ? '' : ` the address ${address}`
-  const reached = endpoint === undefined ? '' : `, reached at ${formatEndpoint(endpoint)}`
-  return `${at}${reached}`
+function reachedAt({ endpoint }: Pick<Assign, 'endpoint'>): string {
+  return endpoint === undefined ? '' : `, reached at ${formatEndpoint(endpoint)}`
 }
