@@ -190,12 +190,12 @@ export class Belonging {
     })
     this.#spread = spread
     registrar.news = (statements, from) => {
-      for (const { statement } of statements) {
-        const ended =
-          statement.kind === 'revoke' ? statement.key : statement.kind === 'rotate' ? statement.author : null
-        if (ended !== null) this.#toldUntil.set(ended, clock.now() + toldFor)
-      }
-      spread.tell(from)
+      const ended = statements.flatMap(({ statement }) => {
+        if (statement.kind === 'revoke') return [statement.key]
+        return statement.kind === 'rotate' ? [statement.author] : []
+      })
+      for (const key of ended) this.#toldUntil.set(key, clock.now() + toldFor)
+      spread.tell(from, ended)
     }
     registrar.changed = () => void this.#relive(ends)
     this.#reliveLater()

@@ -57,6 +57,9 @@ export function logFile(machine: Machine, network: string): string {
   return `${logFolder}/${network}${namespace === null ? '' : `.net-${namespace.id}`}.log`
 }
 
+/** Where network files and keys stand if nothing says. */
+export const configFolder = '/etc/wirehub'
+
 /** `home.key` beside `home.conf`. */
 export function keyFileBeside(networkFile: string): string {
   return `${networkFile.replace(/\.[^./]+$/, '')}.key`
@@ -64,5 +67,5 @@ export function keyFileBeside(networkFile: string): string {
 
 /** The key of a node that names none: beside the network file, then the machine's. */
 export function defaultKeyFiles(networkFile: string): string[] {
-  return [join(dirname(networkFile), 'private.key'), '/etc/wirehub/private.key']
+  return [join(dirname(networkFile), 'private.key'), `${configFolder}/private.key`]
 }

@@ -3,6 +3,7 @@
  * matter who hands it over: a boot node, the directory, another member, or the member itself.
  */
 
+import { equalBytes } from '../base/bytes.ts'
 import type { Crypto } from '../base/crypto.ts'
 import type { WallTime } from '../base/time.ts'
 import { pathOf } from '../protocol/directory/blind.ts'
@@ -56,7 +57,7 @@ export class Records {
   learn(key: PublicKey, value: Uint8Array, now: WallTime): Learnt {
     const before = this.#held.get(key)
     // the same one again is what everybody hands over all the time
-    if (before && equal(before.value, value)) {
+    if (before && equalBytes(before.value, value)) {
       this.#keep(key, before)
       return { problem: 'known' }
     }
@@ -98,8 +99,4 @@ export class Records {
     this.refused[problem] = (this.refused[problem] ?? 0) + 1
     return { problem }
   }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

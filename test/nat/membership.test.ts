@@ -4,17 +4,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLab, type Host, noLab } from '../lab/lab.ts'
 import { createInternet } from '../lab/nat/internet.ts'
+import { found, invite } from '../system/members.ts'
 import { bin, ping, wh, whOk } from '../system/mesh.ts'
-
-const net = '/etc/wirehub/home.conf'
 
 test('guests behind NATs join, reach each other, and know all', { skip: noLab, timeout: 600_000 }, async t => {
   await using lab = await createLab()
   const internet = await createInternet(lab)
   const { host: server, address } = await internet.server('s')
-  await whOk(server, 'init', 'home', 'endpoint', address, 'hostname', 's.home', 'subnet', '10.7.0.0/24', 'workbit', '8')
-  await whOk(server, 'up', net)
-  const token = JSON.parse(await whOk(server, 'invite', '--json', 'uses', '9')).token
+  await found(server, address, 's.home')
+  const token = await invite(server, 'uses', '9')
   const guests: Host[] = []
   for (const [name, nat] of [
     ['a', 'port-restricted'],

@@ -2,61 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createLab, type Host, type Lab, noLab, type Switch } from '../lab/lab.ts'
+import { createLab, type Host, noLab } from '../lab/lab.ts'
+import { agree, found, invite, machines, net, three } from './members.ts'
 import { assertClean, bin, ping, wh, whOk } from './mesh.ts'
 
 const options = { skip: noLab, timeout: 600_000 }
-const net = '/etc/wirehub/home.conf'
-
-/** Bare machines on one switch, which know nothing of each other. */
-async function machines(lab: Lab, names: readonly string[]): Promise<{ lan: Switch; hosts: Host[] }> {
-  const lan = await lab.switch('lan')
-  const hosts: Host[] = []
-  for (const [i, name] of names.entries()) {
-    const host = await lab.host(name)
-    await lab.link(host, lan, { addresses: [`192.0.2.${i + 1}/24`] })
-    hosts.push(host)
-  }
-  return { lan, hosts }
-}
-
-/** The network `home` on a machine that has the first address. */
-async function found(host: Host): Promise<void> {
-  await whOk(
-    host,
-    'init',
-    'home',
-    'endpoint',
-    '192.0.2.1',
-    'hostname',
-    'a.home',
-    'subnet',
-    '10.7.0.0/24',
-    'workbit',
-    '8',
-  )
-  await whOk(host, 'up', net)
-}
-
-async function invite(host: Host, ...more: string[]): Promise<string> {
-  return JSON.parse(await whOk(host, 'invite', '--json', ...more)).token
-}
-
-const confOf = (host: Host) => whOk(host, 'members', 'conf')
-
-/** Waits until all have the same members, so many of them. */
-async function agree(hosts: readonly Host[], count: number): Promise<void> {
-  for (const host of hosts) {
-    const all = ({ out }: { out: string }) => out.split('\n').filter(line => line.startsWith('trust ')).length === count
-    await host.until([bin, 'members', 'conf'], all, { timeout: 30_000 })
-  }
-  const files = await Promise.all(hosts.map(confOf))
-  for (const file of files) assert.equal(file, files[0])
-}
 
 test('init, invite, join: a tunnel to everybody, also to who joined before and after', options, async t => {
   await using lab = await createLab()
-  const { hosts } = await machines(lab, ['a', 'b', 'c', 'd'])
+  const hosts = await machines(lab, ['a', 'b', 'c', 'd'])
   const [a, b, c, d] = hosts as [Host, Host, Host, Host]
   await found(a)
   const token = await invite(a, 'uses', '2')
@@ -94,14 +48,7 @@ test('init, invite, join: a tunnel to everybody, also to who joined before and a
 
 test('revoked: out everywhere at once, for good, and told so', options, async t => {
   await using lab = await createLab()
-  const { hosts } = await machines(lab, ['a', 'b', 'c'])
-  const [a, b, c] = hosts as [Host, Host, Host]
-  await found(a)
-  const token = await invite(a, 'uses', '5')
-  await whOk(b, 'join', token, 'b.home')
-  await whOk(c, 'join', token, 'c.home')
-  await agree(hosts, 3)
-  await ping(b, 'c.home')
+  const [a, b, c] = await three(lab)
   assert.equal((await wh(b, 'revoke', 'c.home')).code, 1, 'b is no admin')
   const began = performance.now()
   await whOk(a, 'revoke', 'c.home')
@@ -121,14 +68,7 @@ test('revoked: out everywhere at once, for good, and told so', options, async t 
 
 test('another key under running pings: the same name and address, and the old key is over', options, async t => {
   await using lab = await createLab()
-  const { hosts } = await machines(lab, ['a', 'b', 'c'])
-  const [a, b, c] = hosts as [Host, Host, Host]
-  await found(a)
-  const token = await invite(a, 'uses', '5')
-  await whOk(b, 'join', token, 'b.home')
-  await whOk(c, 'join', token, 'c.home')
-  await agree(hosts, 3)
-  await ping(b, 'c.home')
+  const [a, b, c] = await three(lab)
   const address = (await whOk(c, 'resolve', 'c.home', '--json')).match(/10\.7\.0\.\d+/)![0]
   const pings = b.spawn(['ping', '-D', '-i', '0.05', address])
   await b.until(['ping', '-c', '1', '-w', '2', address], ({ code }) => code === 0)
@@ -143,7 +83,7 @@ test('another key under running pings: the same name and address, and the old ke
   t.diagnostic(`${Math.round(gap)} ms without an answer`)
   // WireGuard makes another handshake after 5 s: the first one was not lost
   assert.ok(gap < 4_500, `${gap} ms`)
-  await agree(hosts, 3)
+  await agree([a, b, c], 3)
   assert.equal(JSON.parse(await whOk(c, 'show', '--json'))[0].key, key)
   const members = JSON.parse(await whOk(a, 'members', '--json')).members
   assert.deepEqual(
@@ -166,7 +106,7 @@ test(
   options,
   async () => {
     await using lab = await createLab()
-    const { hosts } = await machines(lab, ['a', 'b'])
+    const hosts = await machines(lab, ['a', 'b'])
     const [a, b] = hosts as [Host, Host]
     await found(a)
     // the file of a, and a key of its own

@@ -3,6 +3,7 @@
 import { Args, Flags } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 
 export default class Admin extends WhCommand {
   static override summary = 'Make a member an admin, or one no more'
@@ -18,8 +19,7 @@ export default class Admin extends WhCommand {
   }
   static override flags = {
     off: Flags.boolean({ description: 'an admin no more' }),
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
+    ...networkFlags,
   }
 
   async run(): Promise<void> {

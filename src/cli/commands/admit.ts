@@ -3,6 +3,7 @@
 import { Args, Flags } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 import { secondsOf } from '../seconds.ts'
 
 export default class Admit extends WhCommand {
@@ -20,8 +21,7 @@ export default class Admit extends WhCommand {
   static override flags = {
     endpoint: Flags.string({ description: 'where it can always be reached', helpValue: 'HOST[:PORT]' }),
     expires: Flags.string({ description: 'how long it is a member: 24h, 90d (for ever)', helpValue: 'TIME' }),
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
+    ...networkFlags,
   }
 
   async run(): Promise<void> {

@@ -1,8 +1,9 @@
 /** `wh extend`: how long somebody is a member. */
 
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 import { secondsOf } from '../seconds.ts'
 
 export default class Extend extends WhCommand {
@@ -18,10 +19,7 @@ export default class Extend extends WhCommand {
     }),
     TIME: Args.string({ ignoreStdin: true, required: true, description: 'from now on: 30m, 24h, 90d, never' }),
   }
-  static override flags = {
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
-  }
+  static override flags = networkFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Extend)

@@ -5,6 +5,7 @@ import { Args, Flags } from '@oclif/core'
 import { exit, Failure } from '../../base/failure.ts'
 import { formatPrefix } from '../../base/ip.ts'
 import { second } from '../../base/time.ts'
+import { configFolder } from '../../daemon/paths.ts'
 import { requireRoot } from '../../daemon/prepare.ts'
 import { networkOf, requireRoom, settle } from '../../daemon/settle.ts'
 import { systemOs as os } from '../../os/index.ts'
@@ -28,7 +29,6 @@ import { WhCommand } from '../command.ts'
 import { findKey } from '../find-key.ts'
 import { ownLabel } from '../own-label.ts'
 
-const usualFolder = '/etc/wirehub'
 const usualWorkbit = '16'
 
 export default class Init extends WhCommand {
@@ -54,7 +54,7 @@ export default class Init extends WhCommand {
       multipleNonGreedy: true,
       helpValue: 'KEY@HOST[:PORT]',
     }),
-    folder: Flags.string({ description: `where to write NAME.conf and NAME.key (${usualFolder})`, helpValue: 'DIR' }),
+    folder: Flags.string({ description: `where to write NAME.conf and NAME.key (${configFolder})`, helpValue: 'DIR' }),
     json: Flags.boolean({ description: 'for scripts' }),
   }
 
@@ -71,7 +71,7 @@ export default class Init extends WhCommand {
     if (boots.length > room) throw usage(`${boots.length} boot nodes are too many: there is room for ${room}`)
     if (workbit > searchLimits.workbit) throw usage(`workbit ${workbit} is too much`)
     requireRoot(os, 'wh init')
-    const places = requireRoom(os.files, resolve(flags.folder ?? usualFolder, `${name}.conf`))
+    const places = requireRoom(os.files, resolve(flags.folder ?? configFolder, `${name}.conf`))
     const key = await findKey({ workbit, namespace })
     if (!key) return
     const self = key.publicKey()

@@ -5,6 +5,7 @@ import { exit, Failure } from '../../base/failure.ts'
 import { moment } from '../../protocol/membership/words.ts'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 import { secondsOf } from '../seconds.ts'
 
 const usual = '24h'
@@ -26,8 +27,7 @@ export default class Invite extends WhCommand {
     uses: Flags.string({ description: 'how many may join by it (1)', helpValue: 'N' }),
     admin: Flags.boolean({ description: 'who joins by it is an admin' }),
     qr: Flags.boolean({ description: 'draw it, for a camera' }),
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
+    ...networkFlags,
   }
 
   async run(): Promise<void> {

@@ -7,7 +7,7 @@ import { formatEndpoint } from '../../base/ip.ts'
 import { createLogger } from '../../base/log.ts'
 import { joinNetwork } from '../../daemon/join.ts'
 import { fileStore } from '../../daemon/memory.ts'
-import { memoryFile } from '../../daemon/paths.ts'
+import { configFolder, memoryFile } from '../../daemon/paths.ts'
 import { requireRoot } from '../../daemon/prepare.ts'
 import { networkOf, requireRoom, settle } from '../../daemon/settle.ts'
 import { nothing } from '../../node/memory.ts'
@@ -19,8 +19,6 @@ import { findKey } from '../find-key.ts'
 import { ownLabel } from '../own-label.ts'
 import { startInBackground } from '../start.ts'
 import { wordFromStdin } from '../stdin.ts'
-
-const usualFolder = '/etc/wirehub'
 
 export default class Join extends WhCommand {
   static override summary = 'Join a network by a token: key, file, and up'
@@ -45,7 +43,7 @@ export default class Join extends WhCommand {
     }),
   }
   static override flags = {
-    folder: Flags.string({ description: `where to write NAME.conf and NAME.key (${usualFolder})`, helpValue: 'DIR' }),
+    folder: Flags.string({ description: `where to write NAME.conf and NAME.key (${configFolder})`, helpValue: 'DIR' }),
     down: Flags.boolean({ description: 'do not bring the network up' }),
     json: Flags.boolean({ description: 'for scripts' }),
   }
@@ -62,7 +60,7 @@ export default class Join extends WhCommand {
     requireRoot(os, 'wh join')
     const key = await findKey({ workbit: token.workbit, namespace: token.namespace })
     if (!key) return
-    const folder = flags.folder ?? usualFolder
+    const folder = flags.folder ?? configFolder
     const { membership, self, statements, through } = await joinNetwork(os, {
       ...{ key, token, hostname: args.HOSTNAME, machine: ownLabel() },
       // nothing is asked for that there is no room for

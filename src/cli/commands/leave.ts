@@ -1,18 +1,15 @@
 /** `wh leave`: this node goes. */
 
-import { Flags } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 
 export default class Leave extends WhCommand {
   static override summary = 'Leave the network, for good'
   static override description =
     'Tells the other members that this node is one no more, and takes the network down. Its key never comes back; the files stay where they are.'
   static override examples = ['<%= config.bin %> leave']
-  static override flags = {
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
-  }
+  static override flags = networkFlags
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Leave)

@@ -1,19 +1,16 @@
 /** `wh log`: what members have signed, as sentences. */
 
-import { Flags } from '@oclif/core'
 import { moment } from '../../protocol/membership/words.ts'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 
 export default class Log extends WhCommand {
   static override summary = 'Show what members have signed about who belongs to the network'
   static override description =
     'In the order in which it counts, which is not that of the clocks. What has no effect is said to have none, and why.'
   static override examples = ['<%= config.bin %> log', '<%= config.bin %> log --json']
-  static override flags = {
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
-  }
+  static override flags = networkFlags
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Log)

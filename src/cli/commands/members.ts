@@ -4,6 +4,7 @@ import { Flags } from '@oclif/core'
 import { moment } from '../../protocol/membership/words.ts'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 import { table } from '../print/table.ts'
 
 export default class Members extends WhCommand {
@@ -17,8 +18,7 @@ export default class Members extends WhCommand {
   ]
   static override flags = {
     conf: Flags.boolean({ description: 'as a network file', exclusive: ['json'] }),
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
+    ...networkFlags,
   }
 
   async run(): Promise<void> {

@@ -3,6 +3,7 @@
 import { Args, Flags } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 
 export default class Rename extends WhCommand {
   static override summary = 'Give a member another name or address'
@@ -21,8 +22,7 @@ export default class Rename extends WhCommand {
   }
   static override flags = {
     address: Flags.string({ description: 'its IPv4 address from now on', helpValue: 'IP' }),
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
+    ...networkFlags,
   }
 
   async run(): Promise<void> {

@@ -1,8 +1,9 @@
 /** `wh revoke`: a key is a member no more. */
 
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 
 export default class Revoke extends WhCommand {
   static override summary = 'Throw a member out, for good'
@@ -19,10 +20,7 @@ export default class Revoke extends WhCommand {
       description: 'hostname, public key or overlay address of a member, or any public key',
     }),
   }
-  static override flags = {
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
-  }
+  static override flags = networkFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Revoke)

@@ -1,8 +1,9 @@
 /** `wh withdraw`: a token ends. */
 
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { WhCommand } from '../command.ts'
 import { askDaemon, theOnly } from '../daemons.ts'
+import { networkFlags } from '../network-flags.ts'
 
 export default class Withdraw extends WhCommand {
   static override summary = 'End an invite before its time'
@@ -11,10 +12,7 @@ export default class Withdraw extends WhCommand {
   static override args = {
     INVITE: Args.string({ ignoreStdin: true, required: true, description: 'id of the invite, or its beginning' }),
   }
-  static override flags = {
-    network: Flags.string({ description: 'of which network, if several are up', helpValue: 'NAME' }),
-    json: Flags.boolean({ description: 'for scripts' }),
-  }
+  static override flags = networkFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Withdraw)

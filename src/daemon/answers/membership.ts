@@ -8,12 +8,11 @@ import type { Node } from '../../node/node.ts'
 import type { Os } from '../../os/index.ts'
 import { type PublicKey, readPublicKey } from '../../protocol/identity/key.ts'
 import { workbitOf } from '../../protocol/identity/workbit.ts'
-import { addressFor, isHostOf } from '../../protocol/membership/claims.ts'
+import { freeAddress, isHostOf } from '../../protocol/membership/claims.ts'
 import { confOf } from '../../protocol/membership/conf.ts'
 import { inviteKeyOf, secretLength } from '../../protocol/membership/invite-key.ts'
 import type { Membership } from '../../protocol/membership/membership.ts'
-import type { Signed } from '../../protocol/membership/signed.ts'
-import { type Content, limits, type StatementId } from '../../protocol/membership/statement.ts'
+import { type Content, limits, type Statement, type StatementId } from '../../protocol/membership/statement.ts'
 import { formatToken } from '../../protocol/membership/token.ts'
 import { sentence } from '../../protocol/membership/words.ts'
 import { readEndpoint, readMemberName } from '../../protocol/network/values.ts'
@@ -44,25 +43,27 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
 
   /** What is known of who belongs here. @throws a Failure where nothing can be said */
   function known(): Membership {
-    const { membership } = registrar
-    if (membership) return membership
-    throw new Failure(
-      registrar.takesPart
-        ? 'nothing is known yet of who belongs to the network: no member was reached'
-        : 'the network file has no admin line: who belongs to the network stands in the file alone',
-      { remedy: registrar.takesPart ? 'try again later' : 'wh init NAME begins a network that people can join' },
-    )
+    registrar.needed()
+    return registrar.membership!
   }
 
-  function peerOf(key: PublicKey) {
-    const all = belonging.members()
-    const hostname = all.find(member => member.key === key)?.hostname ?? formerNames().get(key)
-    return { key, ...(hostname === undefined ? {} : { hostname }) }
+  /** How keys are called, those too that are members no more. Computed once for each answer: there may be ten thousand. */
+  function naming() {
+    const names = formerNames()
+    for (const { key, hostname } of belonging.members()) if (hostname !== undefined) names.set(key, hostname)
+    const peerOf = (key: PublicKey) => {
+      const hostname = names.get(key)
+      return { key, ...(hostname === undefined ? {} : { hostname }) }
+    }
+    const called = (key: PublicKey) => names.get(key) ?? `${key.slice(0, 10)}…`
+    const inviteName = (id: StatementId) => {
+      const invite = registrar.roll?.get(id)?.statement
+      return `the invite ${id.slice(0, 8)}${invite?.kind === 'invite' ? ` of ${called(invite.author)}` : ''}`
+    }
+    return { peerOf, called, told: (statement: Statement) => sentence(statement, called, inviteName) }
   }
 
-  const called = (key: PublicKey) => peerOf(key).hostname ?? `${key.slice(0, 10)}…`
-
-  /** Of keys that are members no more. */
+  /** Of keys that are members no more, too. */
   function formerNames(): Map<PublicKey, string> {
     const names = new Map<PublicKey, string>()
     for (const { statement } of registrar.roll?.items() ?? []) {
@@ -76,29 +77,22 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
     return names
   }
 
-  function inviteName(id: StatementId): string {
-    const invite = registrar.roll?.get(id)?.statement
-    return `the invite ${id.slice(0, 8)}${invite?.kind === 'invite' ? ` of ${called(invite.author)}` : ''}`
-  }
-
   function requireAdmin(): void {
     if (known().admins.includes(self)) return
     throw new Failure('this node is no admin: its word would not count', {
-      remedy: `ask one: ${known().admins.map(called).join(', ')}`,
+      remedy: `ask one: ${known().admins.map(naming().called).join(', ')}`,
     })
   }
 
-  function say(content: Content): { signed: Signed; answer: AnswerOf<'revoke'> } {
-    const signed = registrar.say(content)
-    const { statement, id } = signed
-    const key = 'key' in statement ? { key: statement.key } : {}
-    return { signed, answer: { id, ...key, sentence: sentence(statement, called, inviteName) } }
+  function say(content: Content): AnswerOf<'revoke'> {
+    const { statement, id } = registrar.say(content)
+    return { id, ...('key' in statement && { key: statement.key }), sentence: naming().told(statement) }
   }
 
   return {
     async members() {
       const { membership } = registrar
-      const lived = belonging.network()
+      const { peerOf } = naming()
       const admitted = new Map(membership?.members.map(member => [member.key, member]))
       return {
         id: registrar.roll?.network ?? null,
@@ -121,18 +115,19 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
             ...(invite.expires === undefined ? {} : { expires: invite.expires }),
           })) ?? [],
         warnings: [...belonging.warnings],
-        conf: confOf(lived, membership),
+        conf: confOf(belonging.network(), membership),
       }
     },
 
     async log() {
       const { refused } = known()
+      const { peerOf, told } = naming()
       return {
         entries: registrar.roll!.items().map(({ id, statement }) => {
           const why = refused.get(id)
           return {
             ...{ id, at: statement.at, kind: statement.kind, author: peerOf(statement.author) },
-            sentence: sentence(statement, called, inviteName),
+            sentence: told(statement),
             ...(why === undefined ? {} : { refused: why }),
           }
         }),
@@ -177,7 +172,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
         )
       }
       if (found[0]!.withdrawn) throw new Failure('it is withdrawn already')
-      return say({ kind: 'withdraw', invite: found[0]!.id }).answer
+      return say({ kind: 'withdraw', invite: found[0]!.id })
     },
 
     async revoke({ name }) {
@@ -185,7 +180,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       const { key } = await formerOr(name)
       if (key === self) throw new Failure('this is the node itself', { remedy: 'wh leave' })
       if (known().ended.has(key)) throw new Failure(`${name} is a member no more already`)
-      const { answer } = say({ kind: 'revoke', key })
+      const answer = say({ kind: 'revoke', key })
       // a thief may have made tokens that nobody has seen used
       for (const { id, by, withdrawn } of known().invitations) {
         if (by === key && !withdrawn) say({ kind: 'withdraw', invite: id })
@@ -210,14 +205,12 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
       requireFree(hostname)
       const place = endpoint === undefined ? undefined : readEndpoint(endpoint)
       if (place?.problem !== undefined) throw new Failure(`not an endpoint: ${place.problem}`)
-      const taken = new Set(belonging.members().map(({ ipv4 }) => ipv4))
-      const address = subnet && addressFor(key, subnet, each => !taken.has(each))
       return say({
         ...{ kind: 'admit', key, hostname },
-        ...(address && { address }),
+        ...freeAddress(key, subnet, belonging.members()),
         ...(place?.ok && { endpoint: place.ok }),
         ...(seconds !== undefined && { expires: endIn(seconds) }),
-      }).answer
+      })
     },
 
     async admin({ name, admin }) {
@@ -228,7 +221,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
         throw new Failure(`${name} is a member by the file alone: only whom the statements admit can be an admin`)
       }
       if (isOne === (admin === 'true')) throw new Failure(`${name} is ${isOne ? 'an admin already' : 'no admin'}`)
-      if (!isOne || known().admins.length > 1) return say({ kind: 'admin', key, admin: !isOne }).answer
+      if (!isOne || known().admins.length > 1) return say({ kind: 'admin', key, admin: !isOne })
       throw new Failure('it is the only admin: nobody could admit or revoke any more')
     },
 
@@ -245,7 +238,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
         ...(hostname !== undefined && { hostname }),
         ...(address !== undefined && { address }),
         ...(seconds !== undefined && { expires: seconds === '0' ? 0 : endIn(seconds) }),
-      }).answer
+      })
     },
 
     async leave() {
@@ -256,7 +249,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
           remedy: 'make another member one first: wh admin NAME',
         })
       }
-      return say({ kind: 'revoke', key: self }).answer
+      return say({ kind: 'revoke', key: self })
     },
   }
 
@@ -295,7 +288,7 @@ export function membershipHandlers(parts: MembershipParts): MembershipHandlers {
   function requireUsable(address: string, own: PublicKey): void {
     const { subnet } = belonging.network()
     const owner = belonging.members().find(member => member.ipv4 === address && member.key !== own)
-    if (owner) throw new Failure(`${address} is the address of ${owner.hostname ?? called(owner.key)}`)
+    if (owner) throw new Failure(`${address} is the address of ${naming().called(owner.key)}`)
     if (!subnet || !isHostOf(subnet, address)) throw new Failure(`${address} is no address of a member in this network`)
   }
 }

@@ -13,8 +13,7 @@ import { type Gate, peerOf } from './gate.ts'
 
 export type Talk = {
   readonly protocol: string
-  /** @param isKnown a member, or a boot node of the file */
-  readonly take: (key: PublicKey, stream: ByteStream, isKnown: boolean) => void
+  readonly take: (key: PublicKey, stream: ByteStream) => void
 }
 
 /** With one node, at once: one that was given up and is not yet known to be, and its successor. */
@@ -22,11 +21,7 @@ const limits = { maxInboundStreams: 2, maxOutboundStreams: 2, runOnLimitedConnec
 
 export async function listenForTalks(node: Libp2p, gate: Gate, talks: readonly Talk[]): Promise<void> {
   for (const { protocol, take } of talks) {
-    await node.handle(
-      protocol,
-      (stream, { remotePeer }) => take(gate.keyOf(remotePeer)!, byteStream(stream), gate.isExempt(remotePeer)),
-      limits,
-    )
+    await node.handle(protocol, (stream, { remotePeer }) => take(gate.keyOf(remotePeer)!, byteStream(stream)), limits)
   }
 }
 

@@ -1,5 +1,6 @@
 /** The root of an SSH key that an agent holds: the agent signs, and shows no key. */
 
+import { equalBytes } from '../../base/bytes.ts'
 import type { Crypto } from '../../base/crypto.ts'
 import { exit, Failure } from '../../base/failure.ts'
 import type { SshAgents } from '../../os/ssh-agent.ts'
@@ -36,7 +37,7 @@ export async function sshAgentRoot(socket: string, wanted: Uint8Array | undefine
     return signature
   }
   const [first, second] = [await sign(), await sign()]
-  if (!same(first, second)) {
+  if (!equalBytes(first, second)) {
     throw new Failure('the ssh-agent signs the same text in two ways: no key can be made that it would make again', {
       remedy: 'name the file of the key: wh genkey ssh FILE',
     })
@@ -48,7 +49,7 @@ function choose(identities: readonly Identity[], wanted: Uint8Array | undefined)
   const read = identities.map(({ key, comment }) => ({ ...readSshBlob(key), comment: plain(comment) }))
   const usable = read.flatMap(({ ok, comment }) => (ok ? [{ key: ok, comment }] : []))
   if (wanted) {
-    if (usable.some(({ key }) => same(key, wanted))) return wanted
+    if (usable.some(({ key }) => equalBytes(key, wanted))) return wanted
     throw new Failure(`the ssh-agent does not have this key; it has ${counted(identities.length)}`, {
       remedy: 'add it: ssh-add FILE',
     })
@@ -73,8 +74,6 @@ function refuse(socket: string, error: NodeJS.ErrnoException): never {
 }
 
 const counted = (count: number) => `${count} ${count === 1 ? 'key' : 'keys'}`
-
-const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /** A comment may not steer the terminal that shows it. */
 const plain = (text: string) => JSON.stringify(text.replace(/\p{C}/gu, '\ufffd'))

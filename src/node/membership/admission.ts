@@ -6,6 +6,7 @@
  *                or refused: why ◂                                                or refused: why ◂
  */
 
+import { equalBytes } from '../../base/bytes.ts'
 import type { Crypto } from '../../base/crypto.ts'
 import { Failure } from '../../base/failure.ts'
 import type { Address } from '../../base/ip.ts'
@@ -14,7 +15,7 @@ import type { ByteStream } from '../../drivers/carrier/carrier.ts'
 import type { Clock } from '../../os/clock.ts'
 import type { PublicKey } from '../../protocol/identity/key.ts'
 import { isSoundKey } from '../../protocol/identity/xeddsa.ts'
-import { addressFor } from '../../protocol/membership/claims.ts'
+import { freeAddress } from '../../protocol/membership/claims.ts'
 import { type Frame, statementFrames } from '../../protocol/membership/frames.ts'
 import { helloMessage } from '../../protocol/membership/invite-key.ts'
 import type { Invitation, Membership } from '../../protocol/membership/membership.ts'
@@ -55,9 +56,12 @@ export class Admission {
       // who ends first would take what is still on its way with it
       await talk.hear()
     } catch (error) {
-      if (!(error instanceof Failure)) this.#parts.log.warn('a guest could not be let in', { problem: String(error) })
-      if (!(error instanceof Failure)) return
-      this.#parts.log.info('a guest is refused', { node: `${guest.slice(0, 10)}…`, problem: error.message })
+      const { log } = this.#parts
+      if (!(error instanceof Failure)) {
+        log.warn('a guest could not be let in', { problem: String(error) })
+        return
+      }
+      log.info('a guest is refused', { node: `${guest.slice(0, 10)}…`, problem: error.message })
       await talk.say({ kind: 'refused', reason: error.message.slice(0, 250) })
       await talk.hear()
     } finally {
@@ -108,7 +112,9 @@ export class Admission {
     const membership = registrar.membership!
     const proved = isSoundKey(inviteKey) && crypto.verifyEd25519(inviteKey, helloMessage(network, guest), proof)
     // of who cannot prove it, not even whether there is such an invite is told
-    const found = proved ? membership.invitations.find(({ invite }) => isEqual(invite.inviteKey, inviteKey)) : undefined
+    const found = proved
+      ? membership.invitations.find(({ invite }) => equalBytes(invite.inviteKey, inviteKey))
+      : undefined
     if (!found) throw new Failure('no such invite: of another network, or this member has not heard of it yet')
     return found
   }
@@ -121,10 +127,7 @@ export class Admission {
     if (name !== undefined && all.some(each => each.hostname?.toLowerCase() === name)) {
       throw new Failure(`the name ${name} is another member's: join with another one`)
     }
-    const { subnet } = registrar.membership!.genesis
-    const taken = new Set(all.map(({ ipv4 }) => ipv4))
-    const address = subnet && addressFor(guest, subnet, each => !taken.has(each))
-    return address ? { address } : {}
+    return freeAddress(guest, registrar.membership!.genesis.subnet, all)
   }
 }
 
@@ -143,8 +146,4 @@ export function problemOf(
   if (membership.members.some(({ key }) => key === guest)) return 'this key is a member already'
   if (guests.length >= (invite.admin ? 1 : invite.uses)) return 'the invite is used up'
   return null
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

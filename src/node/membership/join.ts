@@ -3,6 +3,7 @@
  * them has signed the invite, and the admit that comes in the end must hold for whoever has the same statements.
  */
 
+import { equalBytes } from '../../base/bytes.ts'
 import type { Crypto } from '../../base/crypto.ts'
 import { Failure } from '../../base/failure.ts'
 import type { PrivateKey } from '../../protocol/identity/key.ts'
@@ -54,9 +55,7 @@ export async function join(
   const roll = new Roll(crypto, network, genesis.statement.admins)
   for (const bytes of told) roll.add(bytes)
   const before = roll.membership(now)
-  const invitation = before?.invitations.find(({ invite }) =>
-    invite.inviteKey.every((byte, i) => byte === inviteKey[i]),
-  )
+  const invitation = before?.invitations.find(({ invite }) => equalBytes(invite.inviteKey, inviteKey))
   if (!before || !invitation) throw new Failure('what it tells does not hold: no admin has signed this invite')
   const isIn = before.members.find(each => each.key === self)
   if (isIn) return { membership: before, self: isIn, statements: roll.all().map(({ bytes }) => bytes) }

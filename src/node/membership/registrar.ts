@@ -101,7 +101,7 @@ export class Registrar {
    */
   say(content: Content): Signed {
     const { identity, clock, random } = this.#parts
-    const roll = this.#needed()
+    const roll = this.needed()
     const author = identity.publicKey
     const at = Math.floor(clock.wall() / second) * second
     const after = afterOf(roll.graph, roll.network, author, content)
@@ -121,10 +121,10 @@ export class Registrar {
     const { log } = this.#parts
     const roll = this.#roll
     if (!roll) return []
-    const before = new Set(roll.ids())
+    const { size } = roll
     const kept = statements.map(bytes => roll.add(bytes))
     // one that had waited may have come with them
-    const fresh = roll.all().filter(({ id }) => !before.has(id))
+    const fresh = roll.since(size)
     for (const problem of new Set(kept)) {
       if (problem !== 'new' && problem !== 'known' && problem !== 'waiting')
         log.warn('a statement is refused', { node: `${from.slice(0, 10)}…`, problem })
@@ -159,7 +159,8 @@ export class Registrar {
     this.#roll = roll
   }
 
-  #needed(): Roll {
+  /** @throws Failure where there is none, with the reason */
+  needed(): Roll {
     if (this.#roll) return this.#roll
     throw new Failure(
       this.#accepted.length === 0

@@ -89,10 +89,11 @@ export class Spread {
     this.#gossipLater()
   }
 
-  /** Something is new here. @param from who told it: he needs not be told */
-  tell(from: PublicKey | null): void {
+  /** Something is new here. @param from who told it: he needs not be told @param ended whose keys it ends: they are told before they are banned */
+  tell(from: PublicKey | null, ended: readonly PublicKey[]): void {
     const { places, members, want } = this.#parts
     if (from !== null) {
+      for (const { key, endpoint } of places()) if (ended.includes(key)) this.#ask(key, endpoint)
       this.#tellOn(from)
       return
     }

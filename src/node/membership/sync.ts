@@ -55,16 +55,15 @@ export async function answerNews(registrar: Registrar, other: PublicKey, talk: C
   await talk.say(networkOf(roll))
   if (told?.kind !== 'network' || !roll || (told.network !== roll.network && told.network !== unknown)) return
   const mine = new Reconciliation(roll.items())
-  let heard: Uint8Array[] = []
+  const heard: Uint8Array[] = []
   for (let frame = await talk.hear(); frame; frame = await talk.hear()) {
     if (frame.kind === 'ranges') {
       const message = mine.answer(frame.message)
       if (!message) return
       await talk.say({ kind: 'ranges', message })
-    } else if (frame.kind === 'statements') heard = [...heard, ...frame.statements]
+    } else if (frame.kind === 'statements') heard.push(...frame.statements)
     else if (frame.kind === 'want') {
-      registrar.hear(heard, other)
-      heard = []
+      registrar.hear(heard.splice(0), other)
       await sendStatements(roll, frame.ids, talk)
       await talk.say({ kind: 'done' })
     } else return
@@ -72,7 +71,7 @@ export async function answerNews(registrar: Registrar, other: PublicKey, talk: C
 }
 
 /** In their order, so that nothing has to wait. */
-export async function sendStatements(roll: Roll, ids: Iterable<StatementId>, talk: Conversation): Promise<void> {
+async function sendStatements(roll: Roll, ids: Iterable<StatementId>, talk: Conversation): Promise<void> {
   const wanted = new Set(ids)
   const found = roll.items().flatMap(({ id }) => (wanted.has(id) ? [roll.get(id)!.bytes] : []))
   for (const frame of statementFrames(found)) await talk.say(frame)

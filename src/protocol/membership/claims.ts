@@ -33,7 +33,7 @@ export type Conflict = {
   readonly instead: string
 }
 
-type Wish = { readonly claim: Claim; readonly value: string; readonly depth: number; readonly hash: string }
+type Wish = { readonly claim: Claim; readonly value: string; readonly depth: number }
 
 /** In the order of the claims. */
 export function settle(
@@ -48,7 +48,7 @@ export function settle(
     const wishes = claims
       .flatMap(claim => wishOf(claim, what) ?? [])
       .filter(({ value }) => what !== 'address' || (subnet && isHostOf(subnet, value)))
-    wishes.sort((a, b) => a.depth - b.depth || (a.hash < b.hash ? -1 : 1))
+    wishes.sort((a, b) => a.depth - b.depth || (lotOf(a.claim.key) < lotOf(b.claim.key) ? -1 : 1))
     const owners = new Map<string, PublicKey>()
     const given = new Map<PublicKey, string>()
     const lost: Wish[] = []
@@ -101,6 +101,17 @@ export function addressFor(key: PublicKey, subnet: Prefix, isFree: (address: Add
   return null
 }
 
+/** The same among members: what an admit says of it. */
+export function freeAddress(
+  key: PublicKey,
+  subnet: Prefix | undefined,
+  members: readonly { readonly ipv4?: Address }[],
+): { readonly address?: Address } {
+  const taken = new Set(members.map(({ ipv4 }) => ipv4))
+  const address = subnet && addressFor(key, subnet, each => !taken.has(each))
+  return address ? { address } : {}
+}
+
 /** `b.test` becomes `b-3f9a1c.test`. */
 function otherName(claim: Claim, isFree: (name: string) => boolean): string | null {
   const { value } = wishOf(claim, 'hostname')!
@@ -115,15 +126,19 @@ function otherName(claim: Claim, isFree: (name: string) => boolean): string | nu
 }
 
 function wishOf(claim: Claim, what: 'hostname' | 'address'): Wish | null {
-  const { key, entry, invited } = claim
-  const hash = bytesToHex(blake2b(concatBytes(utf8ToBytes('wirehub claim 1'), publicKeyBytes(key)), { dkLen: 16 }))
+  const { entry, invited } = claim
   const assigned = lastWord(claim, what, false)
-  if (assigned?.[what] !== undefined) return { claim, value: assigned[what], depth: assigned.depth, hash }
+  if (assigned?.[what] !== undefined) return { claim, value: assigned[what], depth: assigned.depth }
   const reserved = what === 'hostname' && (invited?.statement as Invite | undefined)?.hostname
   // it was kept free since the invite
-  if (reserved) return { claim, value: reserved, depth: invited!.depth, hash }
+  if (reserved) return { claim, value: reserved, depth: invited!.depth }
   const value = (entry.statement as Admit)[what]
-  return value === undefined ? null : { claim, value, depth: entry.depth, hash }
+  return value === undefined ? null : { claim, value, depth: entry.depth }
+}
+
+/** Settles what is equally deep. */
+function lotOf(key: PublicKey): string {
+  return bytesToHex(blake2b(concatBytes(utf8ToBytes('wirehub claim 1'), publicKeyBytes(key)), { dkLen: 16 }))
 }
 
 function lastWord({ entry, assigns }: Claim, what: keyof Place, withEntry = true) {

@@ -12,6 +12,7 @@
 
 import { blake2b } from '@noble/hashes/blake2.js'
 import * as P from 'micro-packed'
+import { equalBytes } from '../../base/bytes.ts'
 import {
   checked,
   endpoint,
@@ -104,7 +105,7 @@ export function decodeStatement(bytes: Uint8Array): Statement | null {
     const { author, at, after, content } = statement.decode(bytes)
     const present = Object.fromEntries(Object.entries(content.data).filter(([, value]) => value !== undefined))
     const read = { kind: content.TAG, author, at, after, ...present } as unknown as Statement
-    return isInOrder(after) && isSame(encodeStatement(read), bytes) ? read : null
+    return isInOrder(after) && equalBytes(encodeStatement(read), bytes) ? read : null
   } catch {
     // micro-packed tells in this way that bytes are missing, too many, or no value
     return null
@@ -118,8 +119,4 @@ export function hashOf(signed: Uint8Array): StatementId {
 
 function isInOrder(ids: readonly StatementId[]): boolean {
   return ids.every((id, i) => i === 0 || ids[i - 1]! < id)
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

@@ -12,6 +12,7 @@
 
 import { blake2b } from '@noble/hashes/blake2.js'
 import * as P from 'micro-packed'
+import { equalBytes } from '../../base/bytes.ts'
 import { idBytes, idOf } from './fields.ts'
 import type { StatementId } from './statement.ts'
 
@@ -72,7 +73,7 @@ export class Reconciliation {
   /** The answer to a question; `null` for bytes that are none. Nothing is kept between two. */
   answer(question: Uint8Array): Uint8Array | null {
     return this.#compare(question, (own, end, theirs) => {
-      const isSame = own.length === theirs.length && own.every(({ id }, i) => isEqual(idBytes(id), theirs[i]!))
+      const isSame = own.length === theirs.length && own.every(({ id }, i) => equalBytes(idBytes(id), theirs[i]!))
       return isSame ? { end, range: same } : idsOf(own, end)
     })
   }
@@ -104,7 +105,7 @@ export class Reconciliation {
       const to = this.#find(end, from)
       const own = this.#items.slice(from, to)
       if (range.TAG === 'ids') parts.push(told(own, end, range.data))
-      else if (range.TAG === 'fingerprint' && !isEqual(range.data, fingerprintOf(own)))
+      else if (range.TAG === 'fingerprint' && !equalBytes(range.data, fingerprintOf(own)))
         parts.push(...this.#describe(from, to, end))
       else parts.push({ end, range: same })
       from = to
@@ -186,8 +187,4 @@ function compareBounds(a: Part['end'], b: Part['end']): number {
     if (a.id[i] !== b.id[i]) return a.id[i]! - b.id[i]!
   }
   return a.id.length - b.id.length
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

@@ -51,8 +51,9 @@ export class Roll {
     return this.graph.order.map(({ id }) => this.#held.get(id)!)
   }
 
-  ids(): Iterable<StatementId> {
-    return this.#held.keys()
+  /** What has come since there were so many, in the order in which it came. */
+  since(size: number): Signed[] {
+    return [...this.#held.values()].slice(size)
   }
 
   get(id: StatementId): Signed | undefined {

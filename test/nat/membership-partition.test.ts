@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLab, type Host, noLab } from '../lab/lab.ts'
-import { bin, ping, wh, whOk } from './mesh.ts'
+import { found, invite, machines } from '../system/members.ts'
+import { bin, ping, wh, whOk } from '../system/mesh.ts'
 
 const options = { skip: noLab, timeout: 600_000 }
-const net = '/etc/wirehub/home.conf'
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'] as const
 
 test(
@@ -14,36 +14,17 @@ test(
   options,
   async t => {
     await using lab = await createLab()
-    const lan = await lab.switch('lan')
-    const hosts = {} as Record<(typeof names)[number], Host>
     const address = (name: string) => `192.0.2.${1 + names.indexOf(name as 'a')}`
-    for (const name of names) {
-      hosts[name] = await lab.host(name)
-      await lab.link(hosts[name], lan, { addresses: [`${address(name)}/24`] })
-    }
+    const made = await machines(lab, names)
+    const hosts = Object.fromEntries(names.map((name, i) => [name, made[i]!])) as Record<(typeof names)[number], Host>
     const { a, b, c, d, e, f, g } = hosts
-    const invite = async (host: Host, ...more: string[]): Promise<string> =>
-      JSON.parse(await whOk(host, 'invite', '--json', ...more)).token
     const between = async (verb: 'add' | 'del', left: string, right: string) => {
       const cut = (from: string, to: string) =>
         hosts[from as 'a'].run(['ip', 'route', verb, 'blackhole', `${address(to)}/32`])
       for (const one of left) for (const other of right) await Promise.all([cut(one, other), cut(other, one)])
     }
 
-    await whOk(
-      a,
-      'init',
-      'home',
-      'endpoint',
-      address('a'),
-      'hostname',
-      'a.home',
-      'subnet',
-      '10.7.0.0/24',
-      'workbit',
-      '8',
-    )
-    await whOk(a, 'up', net)
+    await found(a)
     const many = await invite(a, 'uses', '5')
     for (const host of [b, c, d]) await whOk(host, 'join', many)
     await ping(c, 'b.home')
